@@ -1,0 +1,33 @@
+/* Model files to graphs. */
+#ifndef EAO_IMPORT_IMPORT_H
+#define EAO_IMPORT_IMPORT_H
+
+#include "ir/graph.h"
+
+/* Binds the shape of an input by name, or a symbolic dimension by its name. */
+typedef struct eao_shape_bind {
+  const char *name; /* input (rank >= 0) or dimension (rank == -1, extent dim[0]) */
+  int32_t rank;
+  int64_t dim[EAO_MAX_RANK];
+} eao_shape_bind;
+
+typedef struct eao_import_opts {
+  const eao_shape_bind *bind;
+  uint32_t n_bind;
+  /* An unbound dimension of a graph input: true sets it to 1 (said in a warning), false leaves it
+   * unknown (-1), for the interpreter to take from the data. */
+  bool default_dims;
+} eao_import_opts;
+
+/* By content, not by file name: ONNX, TFLite. opts may be NULL. The graph is verified and has
+ * inferred types; constants borrow from the mapped file, which the graph owns. */
+eao_status eao_import(eao_ctx *ctx, const char *path, const eao_import_opts *opts,
+                      eao_graph **out) EAO_MUST_CHECK;
+
+/* One format each. base_dir: folder for external data, NULL: none allowed. file is taken over. */
+eao_status eao_import_onnx(eao_ctx *ctx, eao_file *file, const char *base_dir,
+                           const eao_import_opts *opts, eao_graph **out) EAO_MUST_CHECK;
+eao_status eao_import_tflite(eao_ctx *ctx, eao_file *file, const eao_import_opts *opts,
+                             eao_graph **out) EAO_MUST_CHECK;
+
+#endif
