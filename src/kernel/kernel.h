@@ -35,6 +35,9 @@ typedef struct eao_floats {
   float v[EAO_MAX_INTS];
 } eao_floats;
 
+/* Bytes of a text inside an attribute struct, its NUL included. */
+enum { EAO_MAX_TEXT = 64 };
+
 static inline eao_status eao_kfail(eao_kcall *c, eao_status code, const char *text) {
   c->error = text;
   return code;

@@ -39,6 +39,8 @@ void eao_op_attr_defaults(const eao_op_desc *d, void *attr) {
     case EAO_ATTR_FLOAT: memcpy(p, &f, sizeof f); break;
     case EAO_ATTR_INTS:
     case EAO_ATTR_FLOATS:
+    case EAO_ATTR_ENUMS:
+    case EAO_ATTR_TEXT:
     case EAO_ATTR_GRAPH: break; /* empty */
     }
   }

@@ -32,17 +32,20 @@ typedef enum eao_attr_kind {
   EAO_ATTR_FLOAT,  /* float */
   EAO_ATTR_INTS,   /* eao_ints */
   EAO_ATTR_FLOATS, /* eao_floats */
+  EAO_ATTR_ENUMS,  /* eao_ints, each an index into names; ONNX: a list of strings */
+  EAO_ATTR_TEXT,   /* char[EAO_MAX_TEXT], NUL-terminated, rest zero; ONNX: a string */
   EAO_ATTR_GRAPH,  /* eao_graph * */
 } eao_attr_kind;
 
 typedef struct eao_attr_desc {
   const char *name; /* snake_case; in ONNX the same name unless onnx says otherwise */
   eao_attr_kind kind;
-  uint32_t offset;          /* in the op's attribute struct */
-  const char *onnx;         /* ONNX attribute; NULL: same as name; "": none */
-  const char *const *names; /* ENUM: NULL-terminated, in order of value */
-  int64_t def;              /* default of INT, BOOL, ENUM, DTYPE */
-  double deff;              /* default of FLOAT */
+  uint32_t offset;  /* in the op's attribute struct */
+  const char *onnx; /* ONNX attribute; NULL: same as name; "": none */
+  /* ENUM, ENUMS: NULL-terminated, in order of value; compared ignoring case */
+  const char *const *names;
+  int64_t def; /* default of INT, BOOL, ENUM, DTYPE */
+  double deff; /* default of FLOAT */
   const char *doc;
 } eao_attr_desc;
 
