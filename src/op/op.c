@@ -46,6 +46,23 @@ void eao_op_attr_defaults(const eao_op_desc *d, void *attr) {
   }
 }
 
+const char *const eao_act_names[] = {
+    [EAO_ACT_NONE] = "none",
+    [EAO_ACT_RELU] = "relu",
+    [EAO_ACT_RELU6] = "relu6",
+    [EAO_ACT_RELU_N1_1] = "relu_n1_1",
+    [EAO_ACT_CLIP] = "clip",
+    [EAO_ACT_LEAKY_RELU] = "leaky_relu",
+    [EAO_ACT_SIGMOID] = "sigmoid",
+    [EAO_ACT_TANH] = "tanh",
+    [EAO_ACT_HARD_SIGMOID] = "hard_sigmoid",
+    [EAO_ACT_HARD_SWISH] = "hard_swish",
+    [EAO_ACT_SILU] = "silu",
+    [EAO_ACT_GELU] = "gelu",
+    [EAO_ACT_GELU_TANH] = "gelu_tanh",
+    NULL,
+};
+
 eao_status eao_infer_fail(eao_infer *f, eao_status code, const char *fmt, ...) {
   char text[512];
   va_list ap;
@@ -53,6 +70,17 @@ eao_status eao_infer_fail(eao_infer *f, eao_status code, const char *fmt, ...) {
   vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
   return eao_fail(f->ctx, code, "%s", text);
+}
+
+eao_status eao_infer_types(eao_infer *f, const char *what, const eao_tensor *t, uint32_t set) {
+  eao_dtype d = t->dtype;
+  bool is_int = eao_dtype_is_int(d);
+  if ((set & EAO_TYPES_FLOAT && eao_dtype_is_float(d)) ||
+      (set & EAO_TYPES_SIGNED && eao_dtype_is_signed(d)) ||
+      (set & EAO_TYPES_UNSIGNED && eao_dtype_is_unsigned(d)) ||
+      (set & EAO_TYPES_BOOL && d == EAO_BOOL) || (set & EAO_TYPES_QUANT && is_int && t->quant.n))
+    return EAO_OK;
+  return eao_infer_fail(f, EAO_ERR_TYPE, "%s cannot be %s", what, eao_dtype_name(d));
 }
 
 void eao_infer_like(eao_infer *f, uint32_t i, const eao_tensor *t) {

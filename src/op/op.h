@@ -4,6 +4,7 @@
 #define EAO_OP_OP_H
 
 #include "ir/graph.h"
+#include "kernel/act.h"
 #include "kernel/kernel.h"
 
 typedef enum eao_op_id {
@@ -100,6 +101,25 @@ typedef struct eao_op_desc {
 
 #define EAO_ATTR_AT(type, field) (uint32_t) offsetof(type, field)
 
+/* Attribute rows of an eao_act that is `field` of `type`: act, act_a, act_b. */
+extern const char *const eao_act_names[];
+#define EAO_ACT_ATTRS(type, field)                                                                 \
+  {.name = "act",                                                                                  \
+   .kind = EAO_ATTR_ENUM,                                                                          \
+   .offset = EAO_ATTR_AT(type, field.kind),                                                        \
+   .onnx = "",                                                                                     \
+   .names = eao_act_names,                                                                         \
+   .doc = "activation applied to the result"},                                                     \
+      {.name = "act_a",                                                                            \
+       .kind = EAO_ATTR_FLOAT,                                                                     \
+       .offset = EAO_ATTR_AT(type, field.a),                                                       \
+       .onnx = "",                                                                                 \
+       .doc = "first parameter of act"},                                                           \
+  {                                                                                                \
+    .name = "act_b", .kind = EAO_ATTR_FLOAT, .offset = EAO_ATTR_AT(type, field.b), .onnx = "",     \
+    .doc = "second parameter of act"                                                               \
+  }
+
 /* NULL for a number that is no op. */
 const eao_op_desc *eao_op_get(uint32_t op);
 /* EAO_OP_NONE when unknown. */
@@ -108,6 +128,25 @@ uint16_t eao_op_from_name(const char *name);
 void eao_op_attr_defaults(const eao_op_desc *d, void *attr);
 
 /* ---- helpers for infer ---- */
+
+/* Sets of element types. */
+typedef enum eao_types {
+  EAO_TYPES_FLOAT = 1,
+  EAO_TYPES_SIGNED = 2,
+  EAO_TYPES_UNSIGNED = 4,
+  EAO_TYPES_BOOL = 8,
+  EAO_TYPES_QUANT = 16, /* integers that have a quant */
+  EAO_TYPES_INT = EAO_TYPES_SIGNED | EAO_TYPES_UNSIGNED,
+  EAO_TYPES_NUM = EAO_TYPES_FLOAT | EAO_TYPES_INT,
+  EAO_TYPES_ANY = EAO_TYPES_NUM | EAO_TYPES_BOOL,
+} eao_types;
+/* Fails naming `what` unless t's dtype is in the set (a combination of eao_types). */
+eao_status eao_infer_types(eao_infer *f, const char *what, const eao_tensor *t,
+                           uint32_t set) EAO_MUST_CHECK;
+/* in[i], NULL when it is omitted or the node has fewer inputs. */
+static inline const eao_tensor *eao_infer_in(const eao_infer *f, uint32_t i) {
+  return i < f->n_in ? f->in[i] : NULL;
+}
 
 eao_status eao_infer_fail(eao_infer *f, eao_status code, const char *fmt, ...) EAO_PRINTF(3, 4);
 /* out[i] gets dtype and shape of t. */
