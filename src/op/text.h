@@ -12,9 +12,10 @@
  *     output %2
  *   }
  *
- * "_" is an omitted input or output; "?" an unknown extent (?"name": a symbolic one); f32[*] an unknown rank; q(axis; scales;
- * zero points) the quantisation. Constant data is in hexadecimal, bytes in memory order. Attributes
- * at their default are left out. Floats are printed so that they read back exactly. */
+ * "_" is an omitted input or output; "?" an unknown extent (?"name": a symbolic one); f32[*] an
+ * unknown rank; q(axis; scales; zero points) the quantisation. Constant data is in hexadecimal,
+ * bytes in memory order. Attributes at their default are left out. Floats are printed so that they
+ * read back exactly. */
 #ifndef EAO_OP_TEXT_H
 #define EAO_OP_TEXT_H
 

@@ -276,14 +276,20 @@ static eao_status attr_enum(parser *p, const eao_attr_desc *a, int32_t *out) {
   return bad(p, "one of the attribute's names");
 }
 
-static eao_status attr_list(parser *p, bool floats, char *at) {
-  int32_t n = 0;
+static eao_status attr_list(parser *p, const eao_attr_desc *a, char *at) {
+  int32_t n = 0, choice;
   EAO_TRY(need(p, "["));
   for (; !peek(p, "]"); n++) {
     if (n == EAO_MAX_INTS) return bad(p, "at most 16 entries");
     if (n) EAO_TRY(need(p, ","));
-    if (floats) EAO_TRY(real(p, &((eao_floats *)(void *)at)->v[n]));
-    else EAO_TRY(integer(p, &((eao_ints *)(void *)at)->v[n]));
+    if (a->kind == EAO_ATTR_FLOATS) {
+      EAO_TRY(real(p, &((eao_floats *)(void *)at)->v[n]));
+    } else if (a->kind == EAO_ATTR_INTS) {
+      EAO_TRY(integer(p, &((eao_ints *)(void *)at)->v[n]));
+    } else {
+      EAO_TRY(attr_enum(p, a, &choice));
+      ((eao_ints *)(void *)at)->v[n] = choice;
+    }
   }
   memcpy(at, &n, sizeof n);
   return need(p, "]");
@@ -310,8 +316,16 @@ static eao_status attr_value(parser *p, eao_graph *g, const eao_attr_desc *a, ch
     EAO_TRY(real(p, &f));
     memcpy(at, &f, sizeof f);
     return EAO_OK;
-  case EAO_ATTR_INTS: return attr_list(p, false, at);
-  case EAO_ATTR_FLOATS: return attr_list(p, true, at);
+  case EAO_ATTR_INTS:
+  case EAO_ATTR_ENUMS:
+  case EAO_ATTR_FLOATS: return attr_list(p, a, at);
+  case EAO_ATTR_TEXT: {
+    const char *text;
+    EAO_TRY(quoted(p, &g->root->arena, &text));
+    if (strlen(text) >= EAO_MAX_TEXT) return bad(p, "a text of at most 63 bytes");
+    memcpy(at, text, strlen(text));
+    return EAO_OK;
+  }
   case EAO_ATTR_GRAPH:
     EAO_TRY(parse_graph(p, g, &body));
     memcpy(at, &body, sizeof body);
@@ -406,8 +420,10 @@ static eao_status parse_graph(parser *p, eao_graph *parent, eao_graph **out) {
   while (s == EAO_OK && !peek(p, "}")) s = statement(p, g);
   if (s == EAO_OK) s = need(p, "}");
   p->depth--;
-  if (s != EAO_OK && !parent) eao_graph_destroy(g);
-  else *out = g; /* a body belongs to its root already */
+  if (s != EAO_OK && !parent)
+    eao_graph_destroy(g);
+  else
+    *out = g; /* a body belongs to its root already */
   return s;
 }
 
@@ -417,7 +433,9 @@ eao_status eao_graph_parse(eao_ctx *ctx, const char *text, size_t len, eao_graph
   EAO_TRY(parse_graph(&p, NULL, &g));
   space(&p);
   eao_status s = p.p == p.end ? eao_graph_verify(g) : bad(&p, "the end of the text");
-  if (s != EAO_OK) eao_graph_destroy(g);
-  else *out = g;
+  if (s != EAO_OK)
+    eao_graph_destroy(g);
+  else
+    *out = g;
   return s;
 }

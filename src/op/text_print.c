@@ -12,15 +12,20 @@ typedef struct printer {
 
 static void print_graph(printer *p, const eao_graph *g);
 
-static void line(printer *p) { eao_text_printf(p->out, "%*s", 2 * p->indent, ""); }
+static void line(printer *p) {
+  eao_text_printf(p->out, "%*s", 2 * p->indent, "");
+}
 
 static void quoted(printer *p, const char *s) {
   eao_text_add(p->out, "\"", 1);
   for (; *s; s++) {
     unsigned char c = (unsigned char)*s;
-    if (c == '"' || c == '\\') eao_text_printf(p->out, "\\%c", c);
-    else if (c < 0x20 || c == 0x7F) eao_text_printf(p->out, "\\x%02x", c);
-    else eao_text_add(p->out, s, 1);
+    if (c == '"' || c == '\\')
+      eao_text_printf(p->out, "\\%c", c);
+    else if (c < 0x20 || c == 0x7F)
+      eao_text_printf(p->out, "\\x%02x", c);
+    else
+      eao_text_add(p->out, s, 1);
   }
   eao_text_add(p->out, "\"", 1);
 }
@@ -34,7 +39,8 @@ static void type(printer *p, const eao_value *v) {
     if (t->dim[i] < 0) {
       eao_text_add(p->out, "?", 1);
       if (v->dim_name && v->dim_name[i]) quoted(p, v->dim_name[i]);
-    } else eao_text_printf(p->out, "%lld", (long long)t->dim[i]);
+    } else
+      eao_text_printf(p->out, "%lld", (long long)t->dim[i]);
   }
   eao_text_add(p->out, "]", 1);
   const eao_quant *q = &t->quant;
@@ -62,8 +68,10 @@ static void data(printer *p, const eao_tensor *t, const void *bytes) {
 }
 
 static void ref(printer *p, eao_vid v) {
-  if (v == EAO_NONE) eao_text_add(p->out, "_", 1);
-  else eao_text_printf(p->out, "%%%u", v);
+  if (v == EAO_NONE)
+    eao_text_add(p->out, "_", 1);
+  else
+    eao_text_printf(p->out, "%%%u", v);
 }
 
 static void refs(printer *p, const eao_vid *v, uint32_t n) {
@@ -107,6 +115,15 @@ static void attr_value(printer *p, const eao_attr_desc *a, const char *at) {
     }
     eao_text_add(p->out, "]", 1);
     break;
+  case EAO_ATTR_ENUMS:
+    eao_text_add(p->out, "[", 1);
+    for (int32_t k = 0; k < i32; k++) {
+      memcpy(&i64, at + offsetof(eao_ints, v) + (size_t)k * sizeof i64, sizeof i64);
+      eao_text_printf(p->out, "%s%s", k ? ", " : "", a->names[i64]);
+    }
+    eao_text_add(p->out, "]", 1);
+    break;
+  case EAO_ATTR_TEXT: quoted(p, at); break;
   case EAO_ATTR_GRAPH:
     memcpy(&body, at, sizeof body);
     print_graph(p, body);
@@ -128,7 +145,9 @@ static bool is_default(const eao_attr_desc *a, const char *at) {
     memcpy(&f, at, sizeof f);
     return memcmp(&f, &def, sizeof f) == 0; /* by bits: -0 and NaN are not 0 */
   case EAO_ATTR_INTS:
+  case EAO_ATTR_ENUMS:
   case EAO_ATTR_FLOATS: return i32 == 0;
+  case EAO_ATTR_TEXT: return *at == 0;
   case EAO_ATTR_GRAPH: return false;
   }
   return false;

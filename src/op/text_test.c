@@ -11,22 +11,21 @@
 
 #include "op/text.h"
 
-static const char sample[] =
-    "graph \"g \\\"1\\\"\\x0a\" {\n"
-    "  meta \"producer\" \"hand\"\n"
-    "  value %0 \"x\" f32[?\"N\",3,?]\n"
-    "  const %1 \"w\" i8[2,2] q(0; 0.5, 0.25; 0, -3) = 01ff0280\n"
-    "  const %2 \"shape\" i64[2] = 0300000000000000ffffffffffffffff\n"
-    "  value %3 \"\" f32[*]\n"
-    "  value %4 \"h\" f32[1]\n"
-    "  const %5 \"empty\" f32[0,4] = _\n"
-    "  value %6 \"y\" none[*]\n"
-    "  input %0\n"
-    "  state %4 %6 \"memory\" = 0000803f\n"
-    "  reshape(%0, %2) -> %3 {allow_zero=1} \"node\"\n"
-    "  relu(%3) -> %6\n"
-    "  output %3, %1\n"
-    "}\n";
+static const char sample[] = "graph \"g \\\"1\\\"\\x0a\" {\n"
+                             "  meta \"producer\" \"hand\"\n"
+                             "  value %0 \"x\" f32[?\"N\",3,?]\n"
+                             "  const %1 \"w\" i8[2,2] q(0; 0.5, 0.25; 0, -3) = 01ff0280\n"
+                             "  const %2 \"shape\" i64[2] = 0300000000000000ffffffffffffffff\n"
+                             "  value %3 \"\" f32[*]\n"
+                             "  value %4 \"h\" f32[1]\n"
+                             "  const %5 \"empty\" f32[0,4] = _\n"
+                             "  value %6 \"y\" none[*]\n"
+                             "  input %0\n"
+                             "  state %4 %6 \"memory\" = 0000803f\n"
+                             "  reshape(%0, %2) -> %3 {allow_zero=1} \"node\"\n"
+                             "  relu(%3) -> %6\n"
+                             "  output %3, %1\n"
+                             "}\n";
 
 static void round_trip(void **state) {
   (void)state;
@@ -65,8 +64,10 @@ static void damaged(void **state) {
       /* k at its end (the NUL of the list): truncated instead */
       eao_status s = eao_graph_parse(ctx, text, replacements[k] ? n : i, &g);
       if (!replacements[k]) assert_int_equal(s, EAO_ERR_FORMAT);
-      if (s == EAO_OK) eao_graph_destroy(g);
-      else assert_string_not_equal(eao_ctx_message(ctx), "");
+      if (s == EAO_OK)
+        eao_graph_destroy(g);
+      else
+        assert_string_not_equal(eao_ctx_message(ctx), "");
       assert_int_equal(ctx->heap_bytes, 0);
     }
   }

@@ -30,8 +30,7 @@ static eao_status check_type(eao_graph *g, eao_vid v) {
                     q->n, q->axis);
   for (int32_t i = 0; i < q->n; i++)
     if (!(q->scale[i] >= 0) || isinf(q->scale[i]))
-      return eao_fail(ctx, EAO_ERR_FORMAT, "value %u '%s': scale %g", v, name,
-                      (double)q->scale[i]);
+      return eao_fail(ctx, EAO_ERR_FORMAT, "value %u '%s': scale %g", v, name, (double)q->scale[i]);
   return EAO_OK;
 }
 
@@ -69,6 +68,21 @@ static eao_status check_attr(eao_graph *g, const eao_attr_desc *a, const void *a
     eao_status s = verify_graph(body, depth + 1);
     return s == EAO_OK ? s : eao_fail_within(ctx, s, "%s", a->name);
   }
+  case EAO_ATTR_ENUMS: {
+    const eao_ints *list = (const void *)p;
+    int64_t n = 0;
+    while (a->names[n]) n++;
+    if (i < 0 || i > EAO_MAX_INTS)
+      return eao_fail(ctx, EAO_ERR_FORMAT, "%s has %d entries", a->name, i);
+    for (int32_t k = 0; k < i; k++)
+      if (list->v[k] < 0 || list->v[k] >= n)
+        return eao_fail(ctx, EAO_ERR_FORMAT, "%s[%d] is no choice", a->name, k);
+    break;
+  }
+  case EAO_ATTR_TEXT:
+    if (!memchr(p, 0, EAO_MAX_TEXT))
+      return eao_fail(ctx, EAO_ERR_FORMAT, "%s does not end", a->name);
+    break;
   case EAO_ATTR_INT:
   case EAO_ATTR_FLOAT: break; /* ranges are the op's business: infer checks them */
   }
@@ -100,8 +114,7 @@ static eao_status check_node(eao_graph *g, eao_nid id, uint8_t *defined, uint32_
     defined[v] = 1;
   }
   if (d->attr_size && !n->attr) return eao_fail(ctx, EAO_ERR_FORMAT, "no attributes");
-  for (uint32_t i = 0; i < d->n_attrs; i++)
-    EAO_TRY(check_attr(g, &d->attrs[i], n->attr, depth));
+  for (uint32_t i = 0; i < d->n_attrs; i++) EAO_TRY(check_attr(g, &d->attrs[i], n->attr, depth));
   return EAO_OK;
 }
 
@@ -157,4 +170,6 @@ static eao_status verify_graph(eao_graph *g, uint32_t depth) {
   return s;
 }
 
-eao_status eao_graph_verify(eao_graph *g) { return verify_graph(g, 0); }
+eao_status eao_graph_verify(eao_graph *g) {
+  return verify_graph(g, 0);
+}
