@@ -18,6 +18,9 @@ typedef struct eao_kcall {
   const void *attr;  /* the op's attribute struct */
   void *scratch;     /* as many bytes as the op's scratch query said, 16-byte aligned */
   const char *error; /* set to a static text when the kernel fails */
+  /* A kernel marked EAO_KFLAG_SPLIT is called by n_part threads at once and computes share `part`
+   * of the outputs; 0 and 1 both mean all of it. Other kernels may ignore both. */
+  uint32_t part, n_part;
 } eao_kcall;
 
 typedef eao_status (*eao_kernel_fn)(eao_kcall *c);
