@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "interp/interp.h"
+#include "kernel/ref/elementwise.h"
 #include "op/op.h"
 
 static void add_then_relu(void **state) {
@@ -15,14 +16,16 @@ static void add_then_relu(void **state) {
   eao_graph *g = eao_graph_create(ctx);
   eao_tensor t = {.dtype = EAO_F32, .rank = 2, .dim = {2, 2}};
   eao_tensor unknown = {.rank = -1};
+  eao_binary_attr no_act = {0};
   eao_vid x, b, sum, y;
   assert_int_equal(eao_graph_add_value(g, "x", &t, &x), EAO_OK);
   assert_int_equal(eao_graph_add_f32(g, "b", (float[]){1, -3}, 2, &b), EAO_OK);
   assert_int_equal(eao_graph_add_value(g, "sum", &unknown, &sum), EAO_OK);
   assert_int_equal(eao_graph_add_value(g, "y", &unknown, &y), EAO_OK);
   assert_int_equal(eao_graph_add_input(g, x), EAO_OK);
-  assert_int_equal(
-      eao_graph_add_node(g, EAO_OP_add, "a", NULL, 0, (eao_vid[]){x, b}, 2, &sum, 1, NULL), EAO_OK);
+  assert_int_equal(eao_graph_add_node(g, EAO_OP_add, "a", &no_act, sizeof no_act, (eao_vid[]){x, b},
+                                      2, &sum, 1, NULL),
+                   EAO_OK);
   assert_int_equal(eao_graph_add_node(g, EAO_OP_relu, "r", NULL, 0, &sum, 1, &y, 1, NULL), EAO_OK);
   assert_int_equal(eao_graph_add_output(g, y), EAO_OK);
   assert_int_equal(eao_graph_infer(g), EAO_OK);

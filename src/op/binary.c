@@ -7,10 +7,12 @@
 static eao_status same_types(eao_infer *f, uint32_t first, uint32_t set) {
   const eao_tensor *a = f->in[first];
   EAO_TRY(eao_infer_types(f, "input", a, set));
-  for (uint32_t i = first + 1; i < f->n_in; i++)
+  for (uint32_t i = first + 1; i < f->n_in; i++) {
+    if (!f->in[i]) return eao_infer_fail(f, EAO_ERR_SHAPE, "input %u is missing", i);
     if (f->in[i]->dtype != a->dtype)
       return eao_infer_fail(f, EAO_ERR_TYPE, "inputs have types %s and %s",
                             eao_dtype_name(a->dtype), eao_dtype_name(f->in[i]->dtype));
+  }
   return EAO_OK;
 }
 

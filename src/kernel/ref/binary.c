@@ -27,12 +27,16 @@ static void act_f64(const eao_act *act, int64_t n, double *v) {
   for (int64_t k = 0; k < n; k++) v[k] = eao_act_apply(act, v[k]);
 }
 
+static int64_t bound_i64(float v) {
+  return v >= 0x1p63f ? INT64_MAX : v >= -0x1p63f ? (int64_t)v : INT64_MIN;
+}
+
 static void act_i64(const eao_act *act, int64_t n, int64_t *v) {
   float lo, hi;
   if (!act || act->kind == EAO_ACT_NONE || !eao_act_bounds(act, &lo, &hi)) return;
   for (int64_t k = 0; k < n; k++) {
-    if ((double)v[k] < (double)lo) v[k] = (int64_t)lo;
-    if ((double)v[k] > (double)hi) v[k] = (int64_t)hi;
+    if ((double)v[k] < (double)lo) v[k] = bound_i64(lo);
+    if ((double)v[k] > (double)hi) v[k] = bound_i64(hi);
   }
 }
 
@@ -199,7 +203,11 @@ eao_status eao_ref_squared_difference(eao_kcall *c) {
 
 F64(prelu, a < 0 ? a * b : a)
 I64(prelu, a < 0 ? (uint64_t)a * (uint64_t)b : (uint64_t)a)
-U64(prelu, (b, a)) /* never negative */
+static int64_t prelu_u64(const void *attr, int64_t a, int64_t b) {
+  (void)attr;
+  (void)b;
+  return a; /* never negative */
+}
 eao_status eao_ref_prelu(eao_kcall *c) {
   return run(c, &(forms){prelu_f64, prelu_i64, prelu_u64});
 }
