@@ -1,0 +1,15 @@
+# Writes OUT: every profile of targets/ as a C string. Run at build time:
+#   cmake -DOUT=x.c -DDIR=targets -P targets.cmake
+file(GLOB profiles ${DIR}/*.yaml)
+list(SORT profiles)
+set(c "#include \"target/builtin.h\"\n\nconst eao_builtin_target eao_builtin_targets[] = {\n")
+foreach(p ${profiles})
+  get_filename_component(name ${p} NAME_WE)
+  file(READ ${p} text)
+  string(REPLACE "\\" "\\\\" text "${text}")
+  string(REPLACE "\"" "\\\"" text "${text}")
+  string(REPLACE "\n" "\\n\"\n     \"" text "${text}")
+  string(APPEND c "    {\"${name}\",\n     \"${text}\"},\n")
+endforeach()
+string(APPEND c "    {0, 0},\n};\n")
+file(WRITE ${OUT} "${c}")
