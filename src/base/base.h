@@ -105,6 +105,21 @@ void eao_text_deinit(eao_text *t);
 void eao_text_add(eao_text *t, const char *s, size_t n);
 void eao_text_printf(eao_text *t, const char *fmt, ...) EAO_PRINTF(2, 3);
 
+/* ---- map from text to numbers ---- */
+
+typedef struct eao_map_slot eao_map_slot;
+typedef struct eao_map {
+  eao_ctx *ctx;
+  eao_map_slot *slot;
+  uint32_t n, cap;
+} eao_map;
+void eao_map_init(eao_map *m, eao_ctx *ctx);
+void eao_map_deinit(eao_map *m);
+/* Adds or replaces; key is borrowed. out_was_there may be NULL. */
+eao_status eao_map_put(eao_map *m, const char *key, uint32_t value,
+                       bool *out_was_there) EAO_MUST_CHECK;
+bool eao_map_get(const eao_map *m, const char *key, uint32_t *out_value);
+
 /* ---- files ---- */
 
 typedef struct eao_file {
@@ -115,8 +130,20 @@ typedef struct eao_file {
 /* Maps a regular file. Errors name the path. */
 eao_status eao_file_map(eao_ctx *ctx, const char *path, eao_file *out);
 void eao_file_unmap(eao_ctx *ctx, eao_file *f);
+/* A copy of bytes in memory as if it were a mapped file. */
+eao_status eao_file_from_bytes(eao_ctx *ctx, const void *data, size_t n, eao_file *out);
+/* The bytes [p, p + n) of a mapped file were read and are not needed soon: their pages no longer
+ * count as memory of the process. They can still be read. */
+void eao_file_forget(const void *p, size_t n);
 /* Writes to a temporary beside path, syncs, renames: a partial file never has the final name. */
 eao_status eao_file_write(eao_ctx *ctx, const char *path, const void *data, size_t size);
+typedef struct eao_span {
+  const void *p;
+  size_t n;
+} eao_span;
+/* The same for content in several pieces. */
+eao_status eao_file_write_parts(eao_ctx *ctx, const char *path, const eao_span *part,
+                                uint32_t n_part);
 
 /* ---- hash, random numbers, clock ---- */
 

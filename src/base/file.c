@@ -52,7 +52,35 @@ static eao_status write_all(eao_ctx *ctx, int fd, const char *path, const char *
   return EAO_OK;
 }
 
+eao_status eao_file_from_bytes(eao_ctx *ctx, const void *data, size_t n, eao_file *out) {
+  memset(out, 0, sizeof *out);
+  if (!n) return EAO_OK;
+  int fd = memfd_create("eao", MFD_CLOEXEC);
+  if (fd < 0) return eao_fail(ctx, EAO_ERR_IO, "cannot make a file in memory: %s", strerror(errno));
+  eao_status s = write_all(ctx, fd, "memory", data, n);
+  if (s == EAO_OK) {
+    void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+      s = eao_fail(ctx, EAO_ERR_NOMEM, "cannot map memory: %s", strerror(errno));
+    else
+      *out = (eao_file){p, n};
+  }
+  close(fd);
+  return s;
+}
+
+void eao_file_forget(const void *p, size_t n) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + n) & ~(page - 1);
+  if (from < to) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 eao_status eao_file_write(eao_ctx *ctx, const char *path, const void *data, size_t size) {
+  return eao_file_write_parts(ctx, path, &(eao_span){data, size}, 1);
+}
+
+eao_status eao_file_write_parts(eao_ctx *ctx, const char *path, const eao_span *part,
+                                uint32_t n_part) {
   size_t cap = strlen(path) + 16;
   char *tmp = eao_alloc(ctx, cap);
   if (!tmp) return EAO_NOMEM(ctx);
@@ -63,7 +91,9 @@ eao_status eao_file_write(eao_ctx *ctx, const char *path, const void *data, size
     eao_free(ctx, tmp);
     return bad;
   }
-  eao_status s = write_all(ctx, fd, path, data, size);
+  eao_status s = EAO_OK;
+  for (uint32_t i = 0; s == EAO_OK && i < n_part; i++)
+    s = write_all(ctx, fd, path, part[i].p, part[i].n);
   if (s == EAO_OK && (fchmod(fd, 0644) != 0 || fsync(fd) != 0))
     s = eao_fail(ctx, EAO_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
   if (close(fd) != 0 && s == EAO_OK)
