@@ -1,6 +1,6 @@
 /* Protocol Buffers wire format, read in place and written (encoding:
- * protobuf.dev/programming-guides/encoding). Nothing is copied while reading; every length is checked against
- * the enclosing message. Groups, which no format here uses, are malformed. */
+ * protobuf.dev/programming-guides/encoding). Nothing is copied while reading; every length is
+ * checked against the enclosing message. Groups, which no format here uses, are malformed. */
 #ifndef EAO_FORMAT_PB_H
 #define EAO_FORMAT_PB_H
 

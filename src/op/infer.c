@@ -55,7 +55,7 @@ static eao_status try_eval(eao_graph *g, const eao_op_desc *d, const eao_node *n
   return s;
 }
 
-static eao_status infer_node(eao_graph *g, eao_nid id, eao_tensor *known) {
+eao_status eao_node_infer(eao_graph *g, eao_nid id, eao_tensor *known) {
   const eao_node *n = &g->node[id];
   const eao_op_desc *d = eao_op_get(n->op);
   if (!d) return eao_fail(g->ctx, EAO_ERR_INTERNAL, "op %u has no descriptor", n->op);
@@ -92,7 +92,7 @@ eao_status eao_graph_infer(eao_graph *g) {
   eao_status s = EAO_OK;
   for (eao_nid n = 0; s == EAO_OK && n < g->n_node; n++) {
     if (!g->node[n].op) continue;
-    s = infer_node(g, n, known);
+    s = eao_node_infer(g, n, known);
     if (s != EAO_OK) s = eao_node_fail_within(g, n, s);
   }
   for (eao_vid v = 0; v < n_value; v++) eao_free(g->ctx, known[v].data);

@@ -187,4 +187,8 @@ eao_status eao_node_fail_within(eao_graph *g, eao_nid n, eao_status code);
  * known; the graph itself gains types only. Errors name the node. */
 eao_status eao_graph_infer(eao_graph *g) EAO_MUST_CHECK;
 
+/* The same for one node whose inputs have their types. known has an entry for every value of g:
+ * its data, when that could be computed, came from eao_alloc and is the caller's to free. */
+eao_status eao_node_infer(eao_graph *g, eao_nid n, eao_tensor *known) EAO_MUST_CHECK;
+
 #endif

@@ -1,0 +1,5 @@
+#include "import/onnx/lower.h"
+
+const onnx_rule onnx_rules_nn[] = {
+    {0},
+};
