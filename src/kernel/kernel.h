@@ -46,6 +46,11 @@ static inline eao_status eao_kfail(eao_kcall *c, eao_status code, const char *te
   return code;
 }
 
+/* Of an op that has no meaning on quantised tensors, or not yet. */
+static inline eao_status eao_kfail_quant(eao_kcall *c) {
+  return eao_kfail(c, EAO_ERR_UNSUPPORTED, "no kernel for quantised tensors");
+}
+
 static inline bool eao_dtype_is_float(eao_dtype t) {
   return t == EAO_F32 || t == EAO_F16 || t == EAO_BF16 || t == EAO_F64;
 }

@@ -14,10 +14,6 @@ typedef struct forms {
   fn_i64 i64, u64;
 } forms;
 
-static eao_status quantised(eao_kcall *c) {
-  return eao_kfail(c, EAO_ERR_UNSUPPORTED, "no kernel for quantised tensors");
-}
-
 static bool on_floats(const eao_kcall *c) {
   return eao_dtype_is_float(c->in[0]->dtype);
 }
@@ -74,7 +70,7 @@ static eao_status fold_i64(eao_kcall *c, fn_i64 fn, const eao_act *act) {
 }
 
 static eao_status run_act(eao_kcall *c, const forms *f, const eao_act *act) {
-  if (c->in[0]->quant.n) return quantised(c);
+  if (c->in[0]->quant.n) return eao_kfail_quant(c);
   if (on_floats(c)) return fold_f64(c, f->f64, 1, act);
   return fold_i64(c, c->in[0]->dtype == EAO_U64 && f->u64 ? f->u64 : f->i64, act);
 }
@@ -190,7 +186,7 @@ static int64_t pow_i64(const void *attr, int64_t a, int64_t b) {
 }
 /* The exponent may have another type than the base. */
 eao_status eao_ref_pow(eao_kcall *c) {
-  if (c->in[0]->quant.n) return quantised(c);
+  if (c->in[0]->quant.n) return eao_kfail_quant(c);
   if (on_floats(c) || eao_dtype_is_float(c->in[1]->dtype)) return fold_f64(c, pow_f64, 1, NULL);
   return fold_i64(c, pow_i64, NULL);
 }
@@ -238,7 +234,7 @@ eao_status eao_ref_sum(eao_kcall *c) {
 }
 
 eao_status eao_ref_mean(eao_kcall *c) {
-  if (c->in[0]->quant.n) return quantised(c);
+  if (c->in[0]->quant.n) return eao_kfail_quant(c);
   return fold_f64(c, add_f64, (double)c->n_in, NULL);
 }
 
@@ -332,7 +328,7 @@ eao_status eao_ref_bit_shift(eao_kcall *c) {
 eao_status eao_ref_where(eao_kcall *c) {
   const eao_tensor *cond = c->in[0], *x = c->in[1];
   eao_tensor *y = c->out[0];
-  if (x->quant.n) return quantised(c);
+  if (x->quant.n) return eao_kfail_quant(c);
   bool is_float = eao_dtype_is_float(x->dtype);
   int64_t total = eao_tensor_count(y), pick[EAO_BLOCK], a[EAO_BLOCK], b[EAO_BLOCK];
   double fa[EAO_BLOCK], fb[EAO_BLOCK];

@@ -4,13 +4,8 @@
 #include "kernel/block.h"
 #include "kernel/ref/elementwise.h"
 
-/* The quantised meaning of every function below: dequantise, fn, requantise. */
-static eao_status quantised(eao_kcall *c) {
-  return eao_kfail(c, EAO_ERR_UNSUPPORTED, "no kernel for quantised tensors");
-}
-
 eao_status eao_unary_run(eao_kcall *c, eao_unary_f64 fn) {
-  if (c->in[0]->quant.n) return quantised(c);
+  if (c->in[0]->quant.n) return eao_kfail_quant(c);
   int64_t total = eao_tensor_count(c->out[0]);
   double v[EAO_BLOCK];
   for (EAO_EACH_BLOCK(i, n, total)) {
@@ -305,7 +300,7 @@ static eao_status clip_i64(eao_kcall *c) {
 /* min above max gives max, as numpy does. NaN stays. */
 eao_status eao_ref_clip(eao_kcall *c) {
   const eao_tensor *x = c->in[0], *lo = optional(c, 1), *hi = optional(c, 2);
-  if (x->quant.n) return quantised(c);
+  if (x->quant.n) return eao_kfail_quant(c);
   if (!eao_dtype_is_float(x->dtype)) return clip_i64(c);
   double min = lo ? eao_get_f64(lo, 0) : -INFINITY, max = hi ? eao_get_f64(hi, 0) : INFINITY;
   int64_t total = eao_tensor_count(x);
