@@ -24,11 +24,19 @@ static void merge_type(eao_tensor *to, const eao_tensor *from) {
   memcpy(to->dim, from->dim, sizeof from->dim);
 }
 
+/* Does the node's result follow from what is known of input t? */
+static bool suffices(const eao_op_desc *d, const eao_tensor *t) {
+  if (!(d->traits & EAO_TRAIT_SHAPE_ONLY)) return t->data && eao_tensor_count(t) <= KNOWN_MAX;
+  for (int32_t i = 0; i < t->rank; i++)
+    if (t->dim[i] < 0) return false;
+  return t->rank >= 0;
+}
+
 static eao_status try_eval(eao_graph *g, const eao_op_desc *d, const eao_node *n,
                            const eao_tensor *const *in, eao_tensor *known) {
   if (!d->ref || (d->traits & (EAO_TRAIT_CONTROL | EAO_TRAIT_RANDOM))) return EAO_OK;
   for (uint32_t i = 0; i < n->n_in; i++)
-    if (in[i] && (!in[i]->data || eao_tensor_count(in[i]) > KNOWN_MAX)) return EAO_OK;
+    if (in[i] && !suffices(d, in[i])) return EAO_OK;
   eao_tensor out[IO_MAX];
   for (uint32_t i = 0; i < n->n_out; i++) {
     out[i] = n->out[i] == EAO_NONE ? (eao_tensor){.rank = -1} : g->value[n->out[i]].t;

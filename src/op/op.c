@@ -96,6 +96,13 @@ void eao_infer_unknown(eao_infer *f, uint32_t i, eao_dtype dtype) {
   f->out[i].rank = -1;
 }
 
+void eao_infer_rank(eao_infer *f, uint32_t i, eao_dtype dtype, int32_t rank) {
+  eao_infer_unknown(f, i, dtype);
+  if (i >= f->n_out) return;
+  f->out[i].rank = rank;
+  for (int32_t k = 0; k < rank; k++) f->out[i].dim[k] = -1;
+}
+
 eao_status eao_infer_broadcast(eao_infer *f, const eao_tensor *a, const eao_tensor *b,
                                eao_tensor *out) {
   if (a->rank < 0 || b->rank < 0) {

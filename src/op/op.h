@@ -23,6 +23,7 @@ typedef enum eao_trait {
   EAO_TRAIT_CONTROL = 16,    /* has bodies; the interpreter runs it, there is no kernel */
   EAO_TRAIT_RANDOM = 32,     /* may differ from run to run: never folded, never merged */
   EAO_TRAIT_DATA_SHAPE = 64, /* the output's shape depends on an input's data */
+  EAO_TRAIT_SHAPE_ONLY = 128, /* reads the shapes of its inputs, not their data */
 } eao_trait;
 
 typedef enum eao_attr_kind {
@@ -153,6 +154,8 @@ eao_status eao_infer_fail(eao_infer *f, eao_status code, const char *fmt, ...) E
 void eao_infer_like(eao_infer *f, uint32_t i, const eao_tensor *t);
 /* out[i] gets a dtype and an unknown shape of unknown rank. */
 void eao_infer_unknown(eao_infer *f, uint32_t i, eao_dtype dtype);
+/* out[i] gets a dtype and a rank, its extents are unknown. */
+void eao_infer_rank(eao_infer *f, uint32_t i, eao_dtype dtype, int32_t rank);
 /* numpy broadcast of two shapes into out's rank and dims (unknown dims allowed). */
 eao_status eao_infer_broadcast(eao_infer *f, const eao_tensor *a, const eao_tensor *b,
                                eao_tensor *out) EAO_MUST_CHECK;

@@ -114,9 +114,9 @@ static void scatter_one(int32_t how, eao_tensor *y, int64_t yi, const eao_tensor
   else if (eao_dtype_is_float(y->dtype))
     eao_set_f64(y, yi, reduce_f64(how, eao_get_f64(y, yi), eao_get_f64(u, ui)));
   else
-    eao_set_i64(y, yi,
-                reduce_i64(how, eao_dtype_is_unsigned(y->dtype), eao_get_i64(y, yi),
-                           eao_get_i64(u, ui)));
+    eao_set_i64(
+        y, yi,
+        reduce_i64(how, eao_dtype_is_unsigned(y->dtype), eao_get_i64(y, yi), eao_get_i64(u, ui)));
 }
 
 eao_status eao_ref_scatter_elements(eao_kcall *c) {
@@ -149,8 +149,7 @@ eao_status eao_ref_scatter_nd(eao_kcall *c) {
     if (a->reduction == EAO_SCATTER_NONE)
       eao_move_run(y, off * run, u, r * run, run);
     else
-      for (int64_t i = 0; i < run; i++)
-        scatter_one(a->reduction, y, off * run + i, u, r * run + i);
+      for (int64_t i = 0; i < run; i++) scatter_one(a->reduction, y, off * run + i, u, r * run + i);
   }
   return EAO_OK;
 }

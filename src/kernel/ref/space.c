@@ -91,8 +91,7 @@ static eao_status block_all(eao_kcall *c, bool to_deep) {
   for (int64_t k = 0; k < m; k++) parts *= eao_get_i64(block, k);
   if (to_deep) eao_move_zero(c->out[0]);
   if (eao_tensor_count(c->in[0]) == 0) return EAO_OK;
-  for (int64_t p = 0; p < parts; p++)
-    block_part(c->out[0], c->in[0], to_deep, p, block, c->in[2]);
+  for (int64_t p = 0; p < parts; p++) block_part(c->out[0], c->in[0], to_deep, p, block, c->in[2]);
   return EAO_OK;
 }
 
