@@ -2,11 +2,6 @@
 #include "kernel/ref/move.h"
 #include "op/op.h"
 
-static eao_status infer_identity(eao_infer *f) {
-  eao_infer_like(f, 0, f->in[0]);
-  return EAO_OK;
-}
-
 /* How many axes a list names, -1 when even that is unknown. */
 static int64_t list_length(const eao_tensor *t) {
   return t->rank == 0 ? 1 : t->rank == 1 ? t->dim[0] : -1;
@@ -115,20 +110,6 @@ static bool sample_axes(uint32_t k, eao_sample *s) {
   s->in[1] = (eao_tensor){.dtype = EAO_I64, .rank = 1, .dim = {2}, .data = (void *)(uintptr_t)axes};
   return true;
 }
-
-const eao_op_desc eao_op_identity = {
-    .name = "identity",
-    .doc = "the input itself",
-    .min_in = 1,
-    .max_in = 1,
-    .min_out = 1,
-    .max_out = 1,
-    .traits = EAO_TRAIT_VIEW | EAO_TRAIT_KEEPS_QUANT,
-    .onnx = "Identity",
-    .infer = infer_identity,
-    .ref = eao_ref_copy,
-    .sample = sample_shape,
-};
 
 const eao_op_desc eao_op_squeeze = {
     .name = "squeeze",
