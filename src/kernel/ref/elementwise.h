@@ -86,6 +86,7 @@ EAO_REF(is_inf)
 EAO_REF(not )
 EAO_REF(bitwise_not)
 EAO_REF(clip)
+EAO_REF(act) /* attr: eao_binary_attr */
 /* several inputs, broadcast to out[0] */
 EAO_REF(add)
 EAO_REF(sub)

@@ -315,3 +315,14 @@ eao_status eao_ref_clip(eao_kcall *c) {
   }
   return EAO_OK;
 }
+
+/* ---- an activation as an op ---- */
+
+static double fused_f64(const void *attr, double x) {
+  const eao_binary_attr *a = attr;
+  return eao_act_apply(&a->act, x);
+}
+
+eao_status eao_ref_act(eao_kcall *c) {
+  return eao_unary_run(c, fused_f64);
+}

@@ -1,0 +1,95 @@
+/* The operator table: how each TFLite operator becomes IR. */
+#include <string.h>
+
+#include "import/tflite/tflite.h"
+
+#define ANY 255
+#define OPT(name) TFL_O_##name##Options
+
+/* DIRECT: an IR op with the same inputs and outputs and default attributes. */
+#define DIRECT(code, op, options, in, out)                                                         \
+  {TFL_##code, EAO_OP_##op, #code, eao_tfl_direct, options, in, in, out, false}
+/* VIA: its function; op is for functions that several rows share. */
+#define VIA(code, op, fn, options, min_in, max_in, out)                                            \
+  {TFL_##code, EAO_OP_##op, #code, eao_tfl_##fn, options, min_in, max_in, out, false}
+#define NOT_YET(code) {TFL_##code, 0, #code, NULL, 0, 0, 0, 0, false}
+
+// clang-format off
+static const eao_tfl_row rows[] = {
+    /* element-wise */
+    DIRECT(ABS, abs, OPT(Abs), 1, 1),
+    DIRECT(NEG, neg, OPT(Neg), 1, 1),
+    DIRECT(SIGN, sign, OPT(Sign), 1, 1),
+    DIRECT(SQUARE, square, OPT(Square), 1, 1),
+    DIRECT( SQRT, sqrt, 0, 1, 1),
+    DIRECT(RSQRT, rsqrt, 0, 1, 1),
+    DIRECT(EXP, exp, OPT(Exp), 1, 1),
+    DIRECT(LOG, log, 0, 1, 1),
+    DIRECT(SIN, sin, 0, 1, 1),
+    DIRECT(COS, cos, OPT(Cos), 1, 1),
+    DIRECT(TANH, tanh, 0, 1, 1),
+    DIRECT(CEIL, ceil, 0, 1, 1),
+    DIRECT( FLOOR, floor, 0, 1, 1),
+    DIRECT(ROUND, round, 0, 1, 1),
+    DIRECT(LOGISTIC, sigmoid, 0, 1, 1),
+    DIRECT(RELU, relu, 0, 1, 1),
+    DIRECT( ELU, elu, 0, 1, 1),
+    DIRECT(HARD_SWISH, hard_swish, OPT(HardSwish), 1, 1),
+    DIRECT(LOGICAL_NOT, not, OPT(LogicalNot), 1, 1),
+    VIA(RELU6, clip, clip, 0, 1, 1, 1),
+    VIA(RELU_N1_TO_1, clip, clip, 0, 1, 1, 1),
+    VIA(RELU_0_TO_1, clip, clip, 0, 1, 1, 1),
+    VIA(LEAKY_RELU, leaky_relu, leaky_relu, OPT(LeakyRelu), 1, 1, 1),
+    VIA(GELU, gelu, gelu, OPT(Gelu), 1, 1, 1),
+    VIA(ADD, add, binary, OPT(Add), 2, 2, 1),
+    VIA(SUB, sub, binary, OPT(Sub), 2, 2, 1),
+    VIA(MUL, mul, binary, OPT(Mul), 2, 2, 1),
+    VIA(DIV, div, binary, OPT(Div), 2, 2, 1),
+    DIRECT( POW, pow, OPT(Pow), 2, 1),
+    DIRECT(FLOOR_DIV, floor_div, OPT(FloorDiv), 2, 1),
+    DIRECT(FLOOR_MOD, floor_mod, OPT(FloorMod), 2, 1),
+    DIRECT(MAXIMUM, max, OPT(MaximumMinimum), 2, 1),
+    DIRECT(MINIMUM, min, OPT(MaximumMinimum), 2, 1),
+    DIRECT(SQUARED_DIFFERENCE, squared_difference, OPT(SquaredDifference), 2, 1),
+    DIRECT(PRELU, prelu, 0, 2, 1),
+    DIRECT(ATAN2, atan2, OPT(ATan2), 2, 1),
+    DIRECT( EQUAL, equal, OPT(Equal), 2, 1),
+    DIRECT(NOT_EQUAL, not_equal, OPT(NotEqual), 2, 1),
+    DIRECT(GREATER, greater, OPT(Greater), 2, 1),
+    DIRECT(GREATER_EQUAL, greater_or_equal, OPT(GreaterEqual), 2, 1),
+    DIRECT(LESS, less, OPT(Less), 2, 1),
+    DIRECT( LESS_EQUAL, less_or_equal, OPT(LessEqual), 2, 1),
+    DIRECT(LOGICAL_AND, and, OPT(LogicalAnd), 2, 1),
+    DIRECT(LOGICAL_OR, or, OPT(LogicalOr), 2, 1),
+    DIRECT(BITWISE_XOR, bitwise_xor, OPT(BitwiseXor), 2, 1),
+    VIA(RIGHT_SHIFT, bit_shift, right_shift, OPT(RightShift), 2, 2, 1),
+    VIA(ADD_N, sum, direct, OPT(AddN), 1, ANY, 1),
+    VIA(SELECT, where, select, OPT(Select), 3, 3, 1),
+    VIA(SELECT_V2, where, select, OPT(SelectV2), 3, 3, 1),
+    /* variables */
+    VIA(VAR_HANDLE, NONE, var_handle, OPT(VarHandle), 0, 0, 1),
+    VIA(READ_VARIABLE, NONE, read_variable, OPT(ReadVariable), 1, 1, 1),
+    VIA(ASSIGN_VARIABLE, NONE, assign_variable, OPT(AssignVariable), 2, 2, 0),
+    VIA(CALL_ONCE, NONE, call_once, OPT(CallOnce), 0, 0, 0),
+    /* named, so that a refusal can say what it is */
+    NOT_YET(LSH_PROJECTION),
+    NOT_YET(SKIP_GRAM),
+    NOT_YET(CONCAT_EMBEDDINGS),
+    NOT_YET(DELEGATE),
+    NOT_YET(HASHTABLE),
+    NOT_YET(HASHTABLE_FIND),
+    NOT_YET(HASHTABLE_IMPORT),
+    NOT_YET(HASHTABLE_SIZE),
+};
+// clang-format on
+
+const eao_tfl_row *eao_tfl_row_find(uint32_t code) {
+  for (size_t i = 0; i < EAO_COUNT(rows); i++)
+    if (rows[i].code == code) return &rows[i];
+  return NULL;
+}
+
+const eao_tfl_row *eao_tfl_custom_find(eao_fvec name) {
+  (void)name;
+  return NULL;
+}

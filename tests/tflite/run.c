@@ -1,0 +1,77 @@
+/* Runs a TFLite file on the reference kernels: tflite_run MODEL DIR [RUNS]. Input k is DIR/in_k.bin
+ * with its extents in DIR/in_k.dims; output k goes to DIR/out_k.bin and DIR/out_k.dims (of the last
+ * run; states are kept between runs). For tests/peer_tflite.py. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "import/import.h"
+#include "interp/interp.h"
+#include "kernel/kernel.h"
+
+static eao_status read_input(eao_ctx *ctx, const char *dir, uint32_t k, eao_dtype dtype,
+                             eao_tensor *t, eao_file *f) {
+  char path[4096];
+  uint64_t need;
+  *t = (eao_tensor){.dtype = dtype};
+  snprintf(path, sizeof path, "%s/in_%u.dims", dir, k);
+  FILE *d = fopen(path, "r");
+  if (!d) return eao_fail(ctx, EAO_ERR_IO, "cannot open %s", path);
+  while (t->rank < EAO_MAX_RANK && fscanf(d, "%" SCNd64, &t->dim[t->rank]) == 1) t->rank++;
+  fclose(d);
+  snprintf(path, sizeof path, "%s/in_%u.bin", dir, k);
+  EAO_TRY(eao_file_map(ctx, path, f));
+  EAO_TRY(eao_tensor_nbytes(ctx, t, &need));
+  if (need != f->size)
+    return eao_fail(ctx, EAO_ERR_ARG, "%s has %zu bytes, not %" PRIu64, path, f->size, need);
+  t->data = (void *)(uintptr_t)f->data;
+  return EAO_OK;
+}
+
+static void write_output(const char *dir, uint32_t k, const eao_tensor *t) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/out_%u.dims", dir, k);
+  FILE *f = fopen(path, "w");
+  if (!f) return;
+  fprintf(f, "%s", eao_dtype_name(t->dtype));
+  for (int32_t i = 0; i < t->rank; i++) fprintf(f, " %" PRId64, t->dim[i]);
+  fclose(f);
+  snprintf(path, sizeof path, "%s/out_%u.bin", dir, k);
+  f = fopen(path, "wb");
+  if (!f) return;
+  fwrite(t->data, 1, (size_t)eao_dtype_bytes(t->dtype, eao_tensor_count(t)), f);
+  fclose(f);
+}
+
+static eao_status run(eao_ctx *ctx, const char *model, const char *dir, int runs) {
+  eao_file file;
+  eao_graph *g;
+  EAO_TRY(eao_file_map(ctx, model, &file));
+  EAO_TRY(eao_import_tflite(ctx, &file, NULL, &g));
+  eao_tensor *in = calloc(g->n_input + 1, sizeof *in), *out = calloc(g->n_output + 1, sizeof *out);
+  eao_file *data = calloc(g->n_input + 1, sizeof *data);
+  eao_interp *it = eao_interp_create(g);
+  eao_status s = EAO_OK;
+  for (uint32_t i = 0; dir && s == EAO_OK && i < g->n_input; i++)
+    s = read_input(ctx, dir, i, g->value[g->input[i]].t.dtype, &in[i], &data[i]);
+  for (int r = 0; dir && s == EAO_OK && r < runs; r++)
+    s = eao_interp_run(it, in, g->n_input, out, g->n_output);
+  for (uint32_t i = 0; dir && s == EAO_OK && i < g->n_output; i++) write_output(dir, i, &out[i]);
+  for (uint32_t i = 0; i < g->n_input; i++) eao_file_unmap(ctx, &data[i]);
+  eao_interp_destroy(it);
+  eao_graph_destroy(g);
+  free(in);
+  free(out);
+  free(data);
+  return s;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return 2;
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_status s = run(ctx, argv[1], argc > 2 ? argv[2] : NULL, argc > 3 ? atoi(argv[3]) : 1);
+  if (s != EAO_OK) fprintf(stderr, "%s: %s\n", eao_status_name(s), eao_ctx_message(ctx));
+  eao_ctx_destroy(ctx);
+  return s == EAO_OK ? 0 : 1;
+}
