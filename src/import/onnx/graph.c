@@ -63,7 +63,9 @@ eao_status onnx_lookup(onnx_scope *s, const char *name, eao_vid *out) {
   *out = EAO_NONE;
   if (eao_map_get(&s->names, name, out) || !s->parent) return EAO_OK;
   EAO_TRY(onnx_lookup(s->parent, name, &outer));
-  return outer == EAO_NONE ? EAO_OK : capture(s, name, outer, out);
+  if (s->body != s->parent->body && outer != EAO_NONE) return capture(s, name, outer, out);
+  *out = outer;
+  return EAO_OK;
 }
 
 /* ---- nodes in an order in which values exist before they are used ---- */

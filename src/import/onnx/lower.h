@@ -159,6 +159,8 @@ eao_status onnx_cast(onnx_call *c, eao_vid x, eao_dtype to, eao_vid *out) EAO_MU
 eao_status onnx_flatten(onnx_call *c, eao_vid x, int64_t axis, eao_vid *out) EAO_MUST_CHECK;
 /* x in the shape that `like` has. */
 eao_status onnx_reshape_like(onnx_call *c, eao_vid x, eao_vid like, eao_vid out) EAO_MUST_CHECK;
+/* x * sigmoid(alpha * x), a node of that form */
+eao_status onnx_swish(onnx_call *c) EAO_MUST_CHECK;
 /* op on (a, b) -> new value */
 eao_status onnx_binary(onnx_call *c, const char *op, eao_vid a, eao_vid b,
                        eao_vid *out) EAO_MUST_CHECK;
