@@ -34,8 +34,7 @@ eao_status eao_import(eao_ctx *ctx, const char *path, const eao_import_opts *opt
   *out = NULL;
   EAO_TRY(eao_file_map(ctx, path, &file));
   if (is_tflite(&file)) {
-    s = eao_fail(ctx, EAO_ERR_UNSUPPORTED, "TFLite files cannot be read yet");
-    eao_file_unmap(ctx, &file);
+    s = eao_import_tflite(ctx, &file, opts, out);
   } else if (is_onnx(&file)) {
     char *dir = folder(ctx, path);
     s = dir ? eao_import_onnx(ctx, &file, dir, opts, out) : EAO_NOMEM(ctx);
