@@ -1,0 +1,82 @@
+/* libeao: runs compiled models (.eao packages). libc only, no allocation.
+ *
+ *   eao_package p;
+ *   eao_package_open(&p, "net.eao");
+ *   void *arena = aligned_alloc(64, eao_package_arena_bytes(&p));
+ *   eao_session *s;
+ *   eao_session_create(&p, arena, eao_package_arena_bytes(&p), &s);
+ *   fill(eao_session_input(s, 0)->data);
+ *   eao_session_run(s);
+ *   use(eao_session_output(s, 0)->data);
+ *
+ * Several sessions of one model share its constants. A session belongs to one thread at a time; a
+ * model may be used by several. Inputs must be written before every run: their memory is reused
+ * once they have been read. */
+#ifndef EAO_RT_H
+#define EAO_RT_H
+
+#include "eao/types.h"
+#include "eao/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An open package. The caller's storage; the content is private. */
+typedef struct eao_package {
+  uint64_t opaque[24];
+} eao_package;
+typedef struct eao_session eao_session;
+
+/* Maps the file and verifies all of it. On failure the model need not be closed, and
+ * eao_package_message says why. */
+eao_status eao_package_open(eao_package *m, const char *path);
+/* The same from memory, which must be 64-byte aligned, stay unchanged and outlive the model. */
+eao_status eao_package_open_memory(eao_package *m, const void *data, size_t size);
+void eao_package_close(eao_package *m);
+/* Static text about the last failure of a call with this model; "" if none. */
+const char *eao_package_message(const eao_package *m);
+
+/* Bytes of the memory that a session needs, 64-byte aligned. */
+size_t eao_package_arena_bytes(const eao_package *m);
+/* Of these, what activations, band buffers and scratch take; the rest is tables. */
+size_t eao_package_activation_bytes(const eao_package *m);
+
+uint32_t eao_package_input_count(const eao_package *m);
+uint32_t eao_package_output_count(const eao_package *m);
+/* NULL when i is out of range. */
+const char *eao_package_input_name(const eao_package *m, uint32_t i);
+const char *eao_package_output_name(const eao_package *m, uint32_t i);
+/* Text of a metadata key; NULL when there is none. */
+const char *eao_package_meta(const eao_package *m, const char *key);
+uint32_t eao_package_step_count(const eao_package *m);
+/* "conv1" and "conv"; NULL when i is out of range. */
+const char *eao_package_step_name(const eao_package *m, uint32_t i);
+
+eao_status eao_session_create(const eao_package *m, void *arena, size_t bytes, eao_session **out);
+/* Views: type, shape and memory. NULL when i is out of range. An output's data is valid until the
+ * next run. */
+const eao_tensor *eao_session_input(eao_session *s, uint32_t i);
+const eao_tensor *eao_session_output(eao_session *s, uint32_t i);
+eao_status eao_session_run(eao_session *s);
+/* Back to the initial state of models that keep one. */
+void eao_session_reset(eao_session *s);
+/* Static text about the last failed run; "" if none. */
+const char *eao_session_message(const eao_session *s);
+/* Step that failed; UINT32_MAX if none. */
+uint32_t eao_session_failed_step(const eao_session *s);
+
+/* Called before (done 0) and after (done 1) each step of the program; NULL: none. A stage reports
+ * each band of each of its steps. */
+typedef void (*eao_profile_fn)(void *user, uint32_t step, int done);
+void eao_session_set_profile(eao_session *s, eao_profile_fn fn, void *user);
+
+/* Runs the golden inputs that the package carries and compares: integers exactly, floats within
+ * `tolerance` relative to the largest magnitude of the output. EAO_ERR_UNSUPPORTED when the package
+ * has none; EAO_ERR_INTERNAL when an output differs. Leaves the state reset. */
+eao_status eao_session_self_test(eao_session *s, double tolerance);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

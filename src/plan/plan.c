@@ -1,0 +1,174 @@
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "op/op.h"
+
+eao_status eao_plan_add_tensor(eao_plan *p, const eao_plan_tensor *t, uint32_t *out) {
+  EAO_TRY(
+      eao_grow(p->ctx, (void **)&p->tensor, &p->cap_tensor, p->n_tensor + 1, sizeof *p->tensor));
+  p->tensor[p->n_tensor] = *t;
+  p->tensor[p->n_tensor].view = p->n_tensor;
+  *out = p->n_tensor++;
+  return EAO_OK;
+}
+
+/* Tensor of value v, made on first use. */
+static eao_status tensor_of(eao_plan *p, eao_vid v, uint32_t *map, uint32_t *out) {
+  *out = EAO_NONE;
+  if (v == EAO_NONE) return EAO_OK;
+  if (map[v] == EAO_NONE) {
+    const eao_value *value = &p->g->value[v];
+    eao_plan_tensor t = {.t = value->t, .name = value->name};
+    eao_status s = eao_tensor_nbytes(p->ctx, &t.t, &t.bytes);
+    if (s != EAO_OK)
+      return eao_fail_within(p->ctx, s == EAO_ERR_SHAPE ? EAO_ERR_UNSUPPORTED : s, "value '%s'",
+                             value->name);
+    EAO_TRY(eao_plan_add_tensor(p, &t, &map[v]));
+  }
+  *out = map[v];
+  return EAO_OK;
+}
+
+/* A view costs nothing: its output is its input's memory under another shape. */
+static bool is_view(const eao_graph *g, const eao_node *n, const eao_op_desc *d) {
+  if (!(d->traits & EAO_TRAIT_VIEW) || n->n_in == 0 || n->in[0] == EAO_NONE) return false;
+  for (uint32_t i = 1; i < n->n_out; i++)
+    if (n->out[i] != EAO_NONE) return false;
+  return n->out[0] != EAO_NONE && !eao_value_is_const(g, n->in[0]);
+}
+
+static eao_status add_step(eao_plan *p, eao_nid id, uint32_t *map) {
+  const eao_node *n = &p->g->node[id];
+  const eao_op_desc *d = eao_op_get(n->op);
+  if (!d) return eao_fail(p->ctx, EAO_ERR_INTERNAL, "op %u has no descriptor", n->op);
+  if (!d->ref)
+    return eao_fail(p->ctx, EAO_ERR_UNSUPPORTED,
+                    "the compiler cannot run control flow whose condition depends on the input");
+  if (is_view(p->g, n, d)) {
+    uint32_t in, out;
+    EAO_TRY(tensor_of(p, n->in[0], map, &in));
+    EAO_TRY(tensor_of(p, n->out[0], map, &out));
+    p->tensor[out].view = p->tensor[in].view;
+    return EAO_OK;
+  }
+  if (n->n_in > UINT16_MAX)
+    return eao_fail(p->ctx, EAO_ERR_UNSUPPORTED, "%u inputs are too many", n->n_in);
+  eao_plan_step *s = &p->step[p->n_step];
+  *s = (eao_plan_step){.node = id,
+                       .op = n->op,
+                       .n_in = n->n_in,
+                       .n_out = n->n_out,
+                       .attr = n->attr,
+                       .attr_bytes = d->attr_size,
+                       .name = n->name,
+                       .op_name = d->name,
+                       .pads = EAO_NONE,
+                       .in_place = EAO_NONE};
+  s->ref = eao_arena_array(&p->arena, (uint64_t)n->n_in + n->n_out, sizeof *s->ref);
+  if (!s->ref) return EAO_NOMEM(p->ctx);
+  for (uint32_t i = 0; i < n->n_in; i++) EAO_TRY(tensor_of(p, n->in[i], map, &s->ref[i]));
+  for (uint32_t i = 0; i < n->n_out; i++)
+    EAO_TRY(tensor_of(p, n->out[i], map, &s->ref[n->n_in + i]));
+  EAO_TRY(eao_plan_select(p, s));
+  eao_plan_find_rows(p, s);
+  p->n_step++;
+  return EAO_OK;
+}
+
+static eao_status add_io(eao_plan *p, uint32_t *map) {
+  eao_graph *g = p->g;
+  p->input = eao_arena_array(&p->arena, g->n_input, sizeof *p->input);
+  p->output = eao_arena_array(&p->arena, g->n_output, sizeof *p->output);
+  p->state = eao_arena_array(&p->arena, g->n_state, sizeof *p->state);
+  if (!p->input || !p->output || !p->state) return EAO_NOMEM(p->ctx);
+  for (uint32_t i = 0; i < g->n_input; i++) {
+    eao_plan_io *io = &p->input[p->n_input++];
+    io->name = g->value[g->input[i]].name;
+    EAO_TRY(tensor_of(p, g->input[i], map, &io->tensor));
+  }
+  for (uint32_t i = 0; i < g->n_state; i++) {
+    eao_plan_state *st = &p->state[p->n_state++];
+    st->name = g->state[i].name;
+    st->init = g->state[i].init;
+    EAO_TRY(tensor_of(p, g->state[i].in, map, &st->in));
+  }
+  return EAO_OK;
+}
+
+static eao_status add_results(eao_plan *p, uint32_t *map) {
+  eao_graph *g = p->g;
+  for (uint32_t i = 0; i < g->n_output; i++) {
+    eao_plan_io *io = &p->output[p->n_output++];
+    io->name = g->value[g->output[i]].name;
+    EAO_TRY(tensor_of(p, g->output[i], map, &io->tensor));
+  }
+  for (uint32_t i = 0; i < g->n_state; i++)
+    EAO_TRY(tensor_of(p, g->state[i].out, map, &p->state[i].out));
+  return EAO_OK;
+}
+
+static eao_status build(eao_plan *p) {
+  eao_graph *g = p->g;
+  uint32_t *map = eao_arena_array(&p->arena, g->n_value, sizeof *map);
+  p->step = eao_arena_array(&p->arena, g->n_node, sizeof *p->step);
+  if (!map || !p->step) return EAO_NOMEM(p->ctx);
+  for (eao_vid v = 0; v < g->n_value; v++) map[v] = EAO_NONE;
+  EAO_TRY(add_io(p, map));
+  for (eao_nid n = 0; n < g->n_node; n++) {
+    if (!g->node[n].op) continue;
+    eao_status s = add_step(p, n, map);
+    if (s != EAO_OK) return eao_node_fail_within(g, n, s);
+  }
+  return add_results(p, map);
+}
+
+static eao_status count_weights(eao_plan *p) {
+  bool *used = eao_alloc(p->ctx, p->n_tensor);
+  if (!used) return EAO_NOMEM(p->ctx);
+  for (uint32_t i = 0; i < p->n_step; i++)
+    for (uint32_t k = 0; k < p->step[i].n_in; k++)
+      if (p->step[i].ref[k] != EAO_NONE) used[p->step[i].ref[k]] = true;
+  for (uint32_t i = 0; i < p->n_tensor; i++)
+    if (used[i] && eao_plan_is_const(p, i)) p->weight_bytes += p->tensor[i].bytes;
+  eao_free(p->ctx, used);
+  return EAO_OK;
+}
+
+eao_status eao_plan_create(eao_graph *g, const eao_plan_opts *opts, eao_plan **out) {
+  *out = NULL;
+  eao_plan *p = eao_alloc(g->ctx, sizeof *p);
+  if (!p) return EAO_NOMEM(g->ctx);
+  p->ctx = g->ctx;
+  p->g = g;
+  p->opts = *opts;
+  if (!p->opts.threads) p->opts.threads = 1;
+  eao_arena_init(&p->arena, g->ctx);
+  eao_status s = build(p);
+  if (s == EAO_OK) s = count_weights(p);
+  if (s == EAO_OK) s = eao_plan_layerwise(p);
+  if (s == EAO_OK) s = eao_plan_layout(p);
+  if (s == EAO_OK) {
+    p->arena_bytes_layerwise = p->arena_bytes;
+    p->arena_bound_layerwise = p->arena_bound_bytes;
+  }
+  if (s == EAO_OK && !p->opts.no_stream) {
+    s = eao_plan_stream(p);
+    if (s == EAO_OK) s = eao_plan_layout(p);
+  }
+  if (s != EAO_OK) {
+    eao_plan_destroy(p);
+    return s;
+  }
+  *out = p;
+  return EAO_OK;
+}
+
+void eao_plan_destroy(eao_plan *p) {
+  if (!p) return;
+  eao_free(p->ctx, p->tensor);
+  eao_free(p->ctx, p->entry);
+  eao_free(p->ctx, p->band);
+  eao_arena_deinit(&p->arena);
+  eao_free(p->ctx, p);
+}

@@ -1,0 +1,124 @@
+/* The kernel of each step: the last row of kernels.def that the target can run and that takes the
+ * call, else the reference kernel. */
+#include <string.h>
+
+#include "op/op.h"
+#include "plan/plan.h"
+
+/* The op's plain call, as match and pack functions get it. */
+static eao_status plain_call(eao_plan *p, const eao_plan_step *s, eao_kcall *out) {
+  eao_tensor **ptr = eao_arena_array(&p->arena, (uint64_t)s->n_in + s->n_out, sizeof *ptr);
+  if (!ptr) return EAO_NOMEM(p->ctx);
+  for (uint32_t i = 0; i < s->n_in + s->n_out; i++) {
+    if (s->ref[i] == EAO_NONE) continue;
+    /* A copy: the table of tensors may move when a packed constant is added. */
+    ptr[i] = eao_arena_dup(&p->arena, &p->tensor[s->ref[i]].t, sizeof **ptr);
+    if (!ptr[i]) return EAO_NOMEM(p->ctx);
+  }
+  *out = (eao_kcall){.in = (const eao_tensor *const *)ptr,
+                     .out = ptr + s->n_in,
+                     .n_in = s->n_in,
+                     .n_out = s->n_out,
+                     .attr = s->attr};
+  return EAO_OK;
+}
+
+/* Replaces the constant inputs by one packed blob. */
+static eao_status pack(eao_plan *p, eao_plan_step *s, const eao_kernel_info *k,
+                       const eao_kcall *plain) {
+  size_t bytes = k->pack(plain, NULL);
+  if (bytes == 0) return EAO_OK;
+  void *blob = eao_arena_alloc(&p->arena, bytes);
+  if (!blob) return EAO_NOMEM(p->ctx);
+  if (k->pack(plain, blob) != bytes)
+    return eao_fail(p->ctx, EAO_ERR_INTERNAL, "kernel %s packs another size than it said", k->name);
+  eao_plan_tensor t = {.name = s->name, .bytes = bytes};
+  t.t = (eao_tensor){.dtype = EAO_U8, .rank = 1, .dim = {(int64_t)bytes}, .data = blob};
+  bool placed = false;
+  for (uint32_t i = 0; i < s->n_in; i++) {
+    if (s->ref[i] == EAO_NONE || !eao_plan_is_const(p, s->ref[i])) continue;
+    s->ref[i] = EAO_NONE;
+    if (placed) continue;
+    EAO_TRY(eao_plan_add_tensor(p, &t, &s->ref[i]));
+    placed = true;
+  }
+  if (!placed)
+    return eao_fail(p->ctx, EAO_ERR_INTERNAL, "kernel %s packs a call without constants", k->name);
+  return EAO_OK;
+}
+
+static eao_status use_fast(eao_plan *p, eao_plan_step *s, const eao_kernel_info *k,
+                           const eao_kcall *plain) {
+  s->kernel = k->id;
+  s->kernel_name = k->name;
+  if (k->pack) EAO_TRY(pack(p, s, k, plain));
+  if (!k->scratch) return EAO_OK;
+  eao_kcall c;
+  EAO_TRY(plain_call(p, s, &c));
+  s->scratch_bytes = k->scratch(&c, p->opts.threads);
+  return EAO_OK;
+}
+
+/* Input whose buffer out[0] may take over, if it dies at this step: element i must be read before
+ * element i is written. */
+static void find_in_place(const eao_plan *p, eao_plan_step *s, uint32_t flags, uint32_t traits) {
+  if (s->n_out != 1 || s->ref[s->n_in] == EAO_NONE) return;
+  const eao_plan_tensor *out = &p->tensor[s->ref[s->n_in]];
+  bool fast = s->kernel >= EAO_KERNEL_FAST;
+  if (fast ? !(flags & EAO_KFLAG_INPLACE) : !(traits & EAO_TRAIT_ELEMENTWISE)) return;
+  for (uint32_t i = 0; i < s->n_in; i++) {
+    if (s->ref[i] == EAO_NONE || eao_plan_is_const(p, s->ref[i])) continue;
+    const eao_plan_tensor *in = &p->tensor[s->ref[i]];
+    bool repeated = false;
+    for (uint32_t k = 0; k < s->n_in; k++)
+      if (k != i && s->ref[k] != EAO_NONE && p->tensor[s->ref[k]].view == in->view) repeated = true;
+    if (!repeated && in->bytes == out->bytes &&
+        eao_tensor_count(&in->t) == eao_tensor_count(&out->t) && eao_dtype_bits(in->t.dtype) >= 8) {
+      s->in_place = i;
+      return;
+    }
+    if (fast) return; /* the flag speaks of the first input only */
+  }
+}
+
+eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
+  const eao_op_desc *d = eao_op_get(s->op);
+  uint32_t n;
+  const eao_kernel_info *k = eao_kernel_infos(&n), *best = NULL;
+  eao_kcall c;
+  EAO_TRY(plain_call(p, s, &c));
+  bool fast_op = false;
+  for (uint32_t i = 0; i < n && !p->opts.ref_only; i++) {
+    if (k[i].op != s->op) continue;
+    fast_op = true;
+    bool usable =
+        (k[i].isa == EAO_ISA_ANY || k[i].isa == p->opts.isa) && (k[i].cpu & ~p->opts.cpu) == 0;
+    if (usable && k[i].match(&c)) best = &k[i];
+  }
+  eao_infer f = {.ctx = p->ctx, .attr = s->attr, .n_in = c.n_in, .n_out = c.n_out, .in = c.in};
+  if (d->cost) {
+    eao_cost cost = {0};
+    f.out = eao_arena_array(&p->arena, s->n_out, sizeof *f.out);
+    if (!f.out) return EAO_NOMEM(p->ctx);
+    for (uint32_t i = 0; i < s->n_out; i++)
+      if (c.out[i]) f.out[i] = *c.out[i];
+    d->cost(&f, &cost);
+    s->macs = cost.macs;
+  }
+  if (best) {
+    s->why = "fastest kernel that takes these types and shapes";
+    EAO_TRY(use_fast(p, s, best, &c));
+  } else {
+    s->kernel = s->op;
+    s->kernel_name = "ref";
+    s->why = p->opts.ref_only ? "reference kernels asked for"
+             : fast_op        ? "no fast kernel takes these types and attributes"
+                              : "the op has no fast kernel";
+    if (!eao_kernel_get(s->op))
+      return eao_fail(p->ctx, EAO_ERR_UNSUPPORTED, "the device runtime has no kernel for %s",
+                      d->name);
+    if (d->ref_scratch) s->scratch_bytes = d->ref_scratch(&c);
+  }
+  find_in_place(p, s, best ? best->flags : 0, d->traits);
+  return EAO_OK;
+}
