@@ -13,10 +13,20 @@
 #include "emit/emit_eao.h"
 #include "format/eao_format.h"
 #include "interp/interp.h"
-#include "kernel/ref/move.h"
 #include "op/op.h"
 
 enum { ROWS = 3, COLS = 4, CELLS = ROWS * COLS };
+
+/* A node with default attributes. */
+static void add_node(eao_graph *g, uint16_t op, const char *name, const eao_vid *in, uint32_t n_in,
+                     eao_vid out) {
+  const eao_op_desc *d = eao_op_get(op);
+  uint64_t attr[128] = {0};
+  assert_true(d->attr_size <= sizeof attr);
+  eao_op_attr_defaults(d, attr);
+  assert_int_equal(eao_graph_add_node(g, op, name, attr, d->attr_size, in, n_in, &out, 1, NULL),
+                   EAO_OK);
+}
 
 /* y = relu(x + b); z = reshape(y) + y', with y used twice so that nothing can be done in place. */
 static eao_graph *make_graph(eao_ctx *ctx) {
@@ -32,16 +42,10 @@ static eao_graph *make_graph(eao_ctx *ctx) {
   assert_int_equal(eao_graph_add_value(g, "flat", &unknown, &flat), EAO_OK);
   assert_int_equal(eao_graph_add_value(g, "z", &unknown, &z), EAO_OK);
   assert_int_equal(eao_graph_add_input(g, x), EAO_OK);
-  eao_reshape_attr ra = {0};
-  assert_int_equal(
-      eao_graph_add_node(g, EAO_OP_add, "a", NULL, 0, (eao_vid[]){x, b}, 2, &sum, 1, NULL), EAO_OK);
-  assert_int_equal(eao_graph_add_node(g, EAO_OP_relu, "r", NULL, 0, &sum, 1, &y, 1, NULL), EAO_OK);
-  assert_int_equal(eao_graph_add_node(g, EAO_OP_reshape, "s", &ra, sizeof ra, (eao_vid[]){y, shape},
-                                      2, &flat, 1, NULL),
-                   EAO_OK);
-  assert_int_equal(
-      eao_graph_add_node(g, EAO_OP_add, "a2", NULL, 0, (eao_vid[]){flat, c}, 2, &z, 1, NULL),
-      EAO_OK);
+  add_node(g, EAO_OP_add, "a", (eao_vid[]){x, b}, 2, sum);
+  add_node(g, EAO_OP_relu, "r", &sum, 1, y);
+  add_node(g, EAO_OP_reshape, "s", (eao_vid[]){y, shape}, 2, flat);
+  add_node(g, EAO_OP_add, "a2", (eao_vid[]){flat, c}, 2, z);
   assert_int_equal(eao_graph_add_output(g, y), EAO_OK);
   assert_int_equal(eao_graph_add_output(g, z), EAO_OK);
   assert_int_equal(eao_graph_infer(g), EAO_OK);
