@@ -183,7 +183,7 @@ static const eao_attr_desc conv_attrs[] = {
      .offset = EAO_ATTR_AT(eao_conv_attr, group),
      .def = 1,
      .doc = "groups of channels that do not see each other"},
-    EAO_ACT_ATTRS(eao_conv_attr),
+    EAO_ACT_ATTRS(eao_conv_attr, act),
 };
 
 const eao_op_desc eao_op_conv = {

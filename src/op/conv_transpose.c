@@ -133,7 +133,7 @@ static const eao_attr_desc conv_transpose_attrs[] = {
      .kind = EAO_ATTR_INTS,
      .offset = EAO_ATTR_AT(eao_conv_transpose_attr, output_shape),
      .doc = "spatial extents of the result, from which the pads follow; empty: computed"},
-    EAO_ACT_ATTRS(eao_conv_transpose_attr),
+    EAO_ACT_ATTRS(eao_conv_transpose_attr, act),
 };
 
 const eao_op_desc eao_op_conv_transpose = {

@@ -12,6 +12,7 @@ static eao_status infer_einsum(eao_infer *f) {
     return eao_infer_fail(f, EAO_ERR_UNSUPPORTED, "%u inputs; at most %d are possible", f->n_in,
                           EAO_EINSUM_OPERANDS);
   for (uint32_t i = 0; i < f->n_in; i++) {
+    if (!f->in[i]) return eao_infer_fail(f, EAO_ERR_ARG, "input %u is missing", i);
     if (f->in[i]->dtype != f->in[0]->dtype || f->in[i]->dtype == EAO_BOOL)
       return eao_infer_fail(f, EAO_ERR_TYPE, "input %u is %s, input 0 is %s", i,
                             eao_dtype_name(f->in[i]->dtype), eao_dtype_name(f->in[0]->dtype));

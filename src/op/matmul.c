@@ -304,16 +304,19 @@ static bool sample_fully_connected(uint32_t k, eao_sample *s) {
   return true;
 }
 
+static const char *const hybrid_names[] = {"none", "symmetric", "asymmetric", NULL};
+
 static const eao_attr_desc fully_connected_attrs[] = {
     {.name = "keep_dims",
      .kind = EAO_ATTR_BOOL,
      .offset = EAO_ATTR_AT(eao_fully_connected_attr, keep_dims),
      .doc = "the result keeps the leading axes of x instead of becoming a matrix"},
     {.name = "hybrid",
-     .kind = EAO_ATTR_INT,
+     .kind = EAO_ATTR_ENUM,
      .offset = EAO_ATTR_AT(eao_fully_connected_attr, hybrid),
-     .doc = "1, 2: x is quantised to int8 per row at run time, symmetric or asymmetric"},
-    EAO_ACT_ATTRS(eao_fully_connected_attr),
+     .names = hybrid_names,
+     .doc = "how x is quantised to int8 per row at run time"},
+    EAO_ACT_ATTRS(eao_fully_connected_attr, act),
 };
 
 const eao_op_desc eao_op_fully_connected = {
@@ -351,11 +354,6 @@ static eao_status infer_det(eao_infer *f) {
   return EAO_OK;
 }
 
-static size_t scratch_det(const eao_kcall *c) {
-  size_t n = (size_t)c->in[0]->dim[c->in[0]->rank - 1];
-  return n * n * sizeof(double);
-}
-
 static bool sample_det(uint32_t k, eao_sample *s) {
   if (k > 1) return false;
   s->n_in = s->n_out = 1;
@@ -374,6 +372,6 @@ const eao_op_desc eao_op_det = {
     .onnx = "Det",
     .infer = infer_det,
     .ref = eao_ref_det,
-    .ref_scratch = scratch_det,
+    .ref_scratch = eao_ref_det_scratch,
     .sample = sample_det,
 };

@@ -127,7 +127,7 @@ static const eao_attr_desc avg_pool_attrs[] = {
     EAO_WINDOW_ATTRS(eao_pool_attr),
     CEIL_ROW,
     COUNT_ROW,
-    EAO_ACT_ATTRS(eao_pool_attr),
+    EAO_ACT_ATTRS(eao_pool_attr, act),
 };
 static const eao_attr_desc max_pool_attrs[] = {
     EAO_WINDOW_ATTRS(eao_pool_attr),
@@ -136,7 +136,7 @@ static const eao_attr_desc max_pool_attrs[] = {
      .kind = EAO_ATTR_BOOL,
      .offset = EAO_ATTR_AT(eao_pool_attr, storage_order),
      .doc = "indices count with the first spatial axis fastest"},
-    EAO_ACT_ATTRS(eao_pool_attr),
+    EAO_ACT_ATTRS(eao_pool_attr, act),
 };
 static const eao_attr_desc lp_pool_attrs[] = {
     EAO_WINDOW_ATTRS(eao_pool_attr),
@@ -146,7 +146,7 @@ static const eao_attr_desc lp_pool_attrs[] = {
      .offset = EAO_ATTR_AT(eao_pool_attr, p),
      .def = 2,
      .doc = "exponent of the norm"},
-    EAO_ACT_ATTRS(eao_pool_attr),
+    EAO_ACT_ATTRS(eao_pool_attr, act),
 };
 
 const eao_op_desc eao_op_avg_pool = {

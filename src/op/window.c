@@ -5,9 +5,6 @@
 const char *const eao_layout_names[] = {"channels_first", "channels_last", NULL};
 const char *const eao_w_layout_names[] = {"oik", "oki", "1ko", "iok", NULL};
 const char *const eao_auto_pad_names[] = {"notset", "same_upper", "same_lower", "valid", NULL};
-const char *const eao_act_names[] = {
-    "none", "relu",         "relu6",      "relu_n1_1", "clip", "leaky_relu", "sigmoid",
-    "tanh", "hard_sigmoid", "hard_swish", "silu",      "gelu", "gelu_tanh",  NULL};
 
 enum { MAX_EXTENT = INT32_MAX };
 

@@ -6,8 +6,8 @@
 #include "op/op.h"
 
 /* For attribute tables. */
-extern const char *const eao_layout_names[],
-    *const eao_w_layout_names[], *const eao_auto_pad_names[], *const eao_act_names[];
+extern const char *const eao_layout_names[], *const eao_w_layout_names[],
+                                                 *const eao_auto_pad_names[];
 
 /* The rows that every op with windows has; T is its attribute struct. */
 #define EAO_WINDOW_ATTRS(T)                                                                        \
@@ -38,23 +38,6 @@ extern const char *const eao_layout_names[],
   {                                                                                                \
     .name = "pads", .kind = EAO_ATTR_INTS, .offset = EAO_ATTR_AT(T, pads),                         \
     .doc = "padding at the begins, then at the ends; empty: 0"                                     \
-  }
-
-#define EAO_ACT_ATTRS(T)                                                                           \
-  {.name = "act",                                                                                  \
-   .kind = EAO_ATTR_ENUM,                                                                          \
-   .offset = EAO_ATTR_AT(T, act.kind),                                                             \
-   .onnx = "",                                                                                     \
-   .names = eao_act_names,                                                                         \
-   .doc = "activation of the result"},                                                             \
-      {.name = "act_a",                                                                            \
-       .kind = EAO_ATTR_FLOAT,                                                                     \
-       .offset = EAO_ATTR_AT(T, act.a),                                                            \
-       .onnx = "",                                                                                 \
-       .doc = "first parameter of the activation"},                                                \
-  {                                                                                                \
-    .name = "act_b", .kind = EAO_ATTR_FLOAT, .offset = EAO_ATTR_AT(T, act.b), .onnx = "",          \
-    .doc = "second parameter of the activation"                                                    \
   }
 
 /* Fails unless t has a rank of 3 to 5 or an unknown one. */

@@ -40,5 +40,6 @@ eao_status eao_ref_matmul(eao_kcall *c);
 eao_status eao_ref_matmul_integer(eao_kcall *c);
 /* Determinant of the last two axes. Scratch: a matrix of doubles. */
 eao_status eao_ref_det(eao_kcall *c);
+size_t eao_ref_det_scratch(const eao_kcall *c);
 
 #endif

@@ -203,6 +203,11 @@ static double det_in_place(double *m, int64_t n) {
   return det;
 }
 
+size_t eao_ref_det_scratch(const eao_kcall *c) {
+  size_t n = (size_t)c->in[0]->dim[c->in[0]->rank - 1];
+  return n * n * sizeof(double);
+}
+
 eao_status eao_ref_det(eao_kcall *c) {
   const eao_tensor *x = c->in[0];
   int64_t n = x->dim[x->rank - 1], count = eao_tensor_count(c->out[0]);
