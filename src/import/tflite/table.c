@@ -8,11 +8,12 @@
 
 /* DIRECT: an IR op with the same inputs and outputs and default attributes. */
 #define DIRECT(code, op, options, in, out)                                                         \
-  {TFL_##code, EAO_OP_##op, #code, eao_tfl_direct, options, in, in, out, false}
+  { TFL_##code, EAO_OP_##op, #code, eao_tfl_direct, options, in, in, out, false }
 /* VIA: its function; op is for functions that several rows share. */
 #define VIA(code, op, fn, options, min_in, max_in, out)                                            \
-  {TFL_##code, EAO_OP_##op, #code, eao_tfl_##fn, options, min_in, max_in, out, false}
-#define NOT_YET(code) {TFL_##code, 0, #code, NULL, 0, 0, 0, 0, false}
+  { TFL_##code, EAO_OP_##op, #code, eao_tfl_##fn, options, min_in, max_in, out, false }
+#define NOT_YET(code)                                                                              \
+  { TFL_##code, 0, #code, NULL, 0, 0, 0, 0, false }
 
 // clang-format off
 static const eao_tfl_row rows[] = {
@@ -66,6 +67,56 @@ static const eao_tfl_row rows[] = {
     VIA(ADD_N, sum, direct, OPT(AddN), 1, ANY, 1),
     VIA(SELECT, where, select, OPT(Select), 3, 3, 1),
     VIA(SELECT_V2, where, select, OPT(SelectV2), 3, 3, 1),
+    /* data movement */
+    VIA(RESHAPE, reshape, reshape, OPT(Reshape), 1, 2, 1),
+    VIA(SQUEEZE, squeeze, squeeze, OPT(Squeeze), 1, 1, 1),
+    DIRECT(EXPAND_DIMS, unsqueeze, OPT(ExpandDims), 2, 1),
+    VIA(TRANSPOSE, transpose, transpose, OPT(Transpose), 2, 2, 1),
+    VIA(CONCATENATION, concat, concat, OPT(Concatenation), 1, ANY, 1),
+    VIA(PACK, concat, pack, OPT(Pack), 1, ANY, 1),
+    VIA(UNPACK, split, unpack, OPT(Unpack), 1, 1, ANY),
+    VIA(SPLIT, split, split, OPT(Split), 2, 2, ANY),
+    VIA(SPLIT_V, split, split_v, OPT(SplitV), 3, 3, ANY),
+    VIA(SLICE, strided_slice, slice, OPT(Slice), 3, 3, 1),
+    VIA(STRIDED_SLICE, strided_slice, strided_slice, OPT(StridedSlice), 4, 4, 1),
+    VIA(PAD, pad, pad, OPT(Pad), 2, 2, 1),
+    VIA(PADV2, pad, pad, OPT(PadV2), 3, 3, 1),
+    VIA(MIRROR_PAD, pad, pad, OPT(MirrorPad), 2, 2, 1),
+    DIRECT(TILE, tile, OPT(Tile), 2, 1),
+    DIRECT(BROADCAST_TO, expand, OPT(BroadcastTo), 2, 1),
+    VIA(GATHER, gather, gather, OPT(Gather), 2, 2, 1),
+    DIRECT(GATHER_ND, gather_nd, OPT(GatherNd), 2, 1),
+    VIA(EMBEDDING_LOOKUP, gather, embedding_lookup, 0, 2, 2, 1),
+    VIA(SCATTER_ND, scatter_nd, scatter_nd, OPT(ScatterNd), 3, 3, 1),
+    DIRECT(SEGMENT_SUM, segment_sum, OPT(SegmentSum), 2, 1),
+    DIRECT(DYNAMIC_UPDATE_SLICE, dynamic_update_slice, OPT(DynamicUpdateSlice), 3, 1),
+    DIRECT(REVERSE_V2, reverse, OPT(ReverseV2), 2, 1),
+    VIA(REVERSE_SEQUENCE, reverse_sequence, reverse_sequence, OPT(ReverseSequence), 2, 2, 1),
+    VIA(DEPTH_TO_SPACE, depth_to_space, depth_space, OPT(DepthToSpace), 1, 1, 1),
+    VIA(SPACE_TO_DEPTH, space_to_depth, depth_space, OPT(SpaceToDepth), 1, 1, 1),
+    DIRECT(SPACE_TO_BATCH_ND, space_to_batch_nd, OPT(SpaceToBatchND), 3, 1),
+    DIRECT(BATCH_TO_SPACE_ND, batch_to_space_nd, OPT(BatchToSpaceND), 3, 1),
+    VIA(SHAPE, shape, shape, OPT(Shape), 1, 1, 1),
+    VIA(RANK, shape, rank_op, OPT(Rank), 1, 1, 1),
+    DIRECT(FILL, fill, OPT(Fill), 2, 1),
+    DIRECT(RANGE, range, OPT(Range), 3, 1),
+    VIA(ZEROS_LIKE, fill, zeros_like, OPT(ZerosLike), 1, 1, 1),
+    VIA(ONE_HOT, where, one_hot, OPT(OneHot), 4, 4, 1),
+    VIA(WHERE, nonzero, where, OPT(Where), 1, 1, 1),
+    /* reductions */
+    VIA(SUM, reduce_sum, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(MEAN, reduce_mean, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(REDUCE_PROD, reduce_prod, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(REDUCE_MAX, reduce_max, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(REDUCE_MIN, reduce_min, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(REDUCE_ANY, reduce_any, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(REDUCE_ALL, reduce_all, reduce, OPT(Reducer), 2, 2, 1),
+    VIA(ARG_MAX, argmax, arg_extreme, OPT(ArgMax), 2, 2, 1),
+    VIA(ARG_MIN, argmin, arg_extreme, OPT(ArgMin), 2, 2, 1),
+    VIA(SOFTMAX, softmax, softmax, OPT(Softmax), 1, 1, 1),
+    VIA(LOG_SOFTMAX, log_softmax, softmax, OPT(LogSoftmax), 1, 1, 1),
+    VIA(CUMSUM, cumsum, cumsum, OPT(Cumsum), 2, 2, 1),
+    VIA(TOPK_V2, topk, topk, OPT(TopKV2), 2, 2, 2),
     /* variables */
     VIA(VAR_HANDLE, NONE, var_handle, OPT(VarHandle), 0, 0, 1),
     VIA(READ_VARIABLE, NONE, read_variable, OPT(ReadVariable), 1, 1, 1),

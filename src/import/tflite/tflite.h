@@ -152,15 +152,42 @@ eao_status eao_tfl_meta(eao_tfl *m) EAO_MUST_CHECK;
 /* ---- lowerings, one function a group of operators ---- */
 
 eao_status eao_tfl_direct(eao_tfl_op *o); /* inputs and outputs as they are, default attributes */
-eao_status eao_tfl_var_handle(eao_tfl_op *o);
-eao_status eao_tfl_read_variable(eao_tfl_op *o);
+eao_status eao_tfl_arg_extreme(eao_tfl_op *o);
 eao_status eao_tfl_assign_variable(eao_tfl_op *o);
-eao_status eao_tfl_call_once(eao_tfl_op *o);
 eao_status eao_tfl_binary(eao_tfl_op *o);
+eao_status eao_tfl_call_once(eao_tfl_op *o);
 eao_status eao_tfl_clip(eao_tfl_op *o);
-eao_status eao_tfl_leaky_relu(eao_tfl_op *o);
+eao_status eao_tfl_concat(eao_tfl_op *o);
+eao_status eao_tfl_cumsum(eao_tfl_op *o);
+eao_status eao_tfl_depth_space(eao_tfl_op *o);
+eao_status eao_tfl_embedding_lookup(eao_tfl_op *o);
+eao_status eao_tfl_fn(eao_tfl_op *o);
+eao_status eao_tfl_gather(eao_tfl_op *o);
 eao_status eao_tfl_gelu(eao_tfl_op *o);
+eao_status eao_tfl_leaky_relu(eao_tfl_op *o);
+eao_status eao_tfl_one_hot(eao_tfl_op *o);
+eao_status eao_tfl_pack(eao_tfl_op *o);
+eao_status eao_tfl_pad(eao_tfl_op *o);
+eao_status eao_tfl_rank_op(eao_tfl_op *o);
+eao_status eao_tfl_read_variable(eao_tfl_op *o);
+eao_status eao_tfl_reduce(eao_tfl_op *o);
+eao_status eao_tfl_reshape(eao_tfl_op *o);
+eao_status eao_tfl_reverse_sequence(eao_tfl_op *o);
 eao_status eao_tfl_right_shift(eao_tfl_op *o);
+eao_status eao_tfl_scatter_nd(eao_tfl_op *o);
 eao_status eao_tfl_select(eao_tfl_op *o);
+eao_status eao_tfl_shape(eao_tfl_op *o);
+eao_status eao_tfl_slice(eao_tfl_op *o);
+eao_status eao_tfl_softmax(eao_tfl_op *o);
+eao_status eao_tfl_split(eao_tfl_op *o);
+eao_status eao_tfl_split_v(eao_tfl_op *o);
+eao_status eao_tfl_squeeze(eao_tfl_op *o);
+eao_status eao_tfl_strided_slice(eao_tfl_op *o);
+eao_status eao_tfl_topk(eao_tfl_op *o);
+eao_status eao_tfl_transpose(eao_tfl_op *o);
+eao_status eao_tfl_unpack(eao_tfl_op *o);
+eao_status eao_tfl_var_handle(eao_tfl_op *o);
+eao_status eao_tfl_where(eao_tfl_op *o);
+eao_status eao_tfl_zeros_like(eao_tfl_op *o);
 
 #endif
