@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "kernel/block.h"
+#include "kernel/ref/quant.h"
 #include "kernel/ref/reduce.h"
 
 /* ---- order ---- */
@@ -141,7 +142,7 @@ static void softmax_sums(const eao_tensor *x, int64_t at, int64_t n, int64_t str
 static eao_status softmax(eao_kcall *c, bool log_of) {
   const eao_softmax_attr *attr = c->attr;
   const eao_tensor *x = c->in[0];
-  if (x->quant.n) return eao_kfail_quant(c);
+  if (eao_q_call(c)) return eao_q_softmax(c, attr, log_of);
   int64_t outer, n, inner;
   double v[EAO_BLOCK], max, sum, beta = (double)attr->beta;
   eao_axis_split(x, attr->axis, &outer, &n, &inner);

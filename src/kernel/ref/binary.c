@@ -3,6 +3,7 @@
 
 #include "kernel/block.h"
 #include "kernel/ref/elementwise.h"
+#include "kernel/ref/quant.h"
 
 typedef double (*fn_f64)(const void *attr, double a, double b);
 typedef int64_t (*fn_i64)(const void *attr, int64_t a, int64_t b);
@@ -70,7 +71,7 @@ static eao_status fold_i64(eao_kcall *c, fn_i64 fn, const eao_act *act) {
 }
 
 static eao_status run_act(eao_kcall *c, const forms *f, const eao_act *act) {
-  if (c->in[0]->quant.n) return eao_kfail_quant(c);
+  if (f->f64 && eao_q_call(c)) return eao_q_fold(c, f->f64, 1, act);
   if (on_floats(c)) return fold_f64(c, f->f64, 1, act);
   return fold_i64(c, c->in[0]->dtype == EAO_U64 && f->u64 ? f->u64 : f->i64, act);
 }
@@ -116,18 +117,21 @@ static const eao_act *act_of(const eao_kcall *c) {
 F64(add, a + b)
 I64(add, (uint64_t)a + (uint64_t)b)
 eao_status eao_ref_add(eao_kcall *c) {
+  if (eao_q_call(c)) return eao_q_add(c, act_of(c));
   return run_act(c, &(forms){add_f64, add_i64, NULL}, act_of(c));
 }
 
 F64(sub, a - b)
 I64(sub, (uint64_t)a - (uint64_t)b)
 eao_status eao_ref_sub(eao_kcall *c) {
+  if (eao_q_call(c)) return eao_q_sub(c, act_of(c));
   return run_act(c, &(forms){sub_f64, sub_i64, NULL}, act_of(c));
 }
 
 F64(mul, a *b)
 I64(mul, (uint64_t)a *(uint64_t)b)
 eao_status eao_ref_mul(eao_kcall *c) {
+  if (eao_q_call(c)) return eao_q_mul(c, act_of(c));
   return run_act(c, &(forms){mul_f64, mul_i64, NULL}, act_of(c));
 }
 
@@ -186,7 +190,7 @@ static int64_t pow_i64(const void *attr, int64_t a, int64_t b) {
 }
 /* The exponent may have another type than the base. */
 eao_status eao_ref_pow(eao_kcall *c) {
-  if (c->in[0]->quant.n) return eao_kfail_quant(c);
+  if (eao_q_call(c)) return eao_q_fold(c, pow_f64, 1, NULL);
   if (on_floats(c) || eao_dtype_is_float(c->in[1]->dtype)) return fold_f64(c, pow_f64, 1, NULL);
   return fold_i64(c, pow_i64, NULL);
 }
@@ -234,7 +238,7 @@ eao_status eao_ref_sum(eao_kcall *c) {
 }
 
 eao_status eao_ref_mean(eao_kcall *c) {
-  if (c->in[0]->quant.n) return eao_kfail_quant(c);
+  if (eao_q_call(c)) return eao_q_fold(c, add_f64, (double)c->n_in, NULL);
   return fold_f64(c, add_f64, (double)c->n_in, NULL);
 }
 
@@ -328,7 +332,8 @@ eao_status eao_ref_bit_shift(eao_kcall *c) {
 eao_status eao_ref_where(eao_kcall *c) {
   const eao_tensor *cond = c->in[0], *x = c->in[1];
   eao_tensor *y = c->out[0];
-  if (x->quant.n) return eao_kfail_quant(c);
+  if (eao_q_is(x) && !(eao_q_same(x, c->in[2]) && eao_q_same(x, y)))
+    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "where cannot change the quantisation");
   bool is_float = eao_dtype_is_float(x->dtype);
   int64_t total = eao_tensor_count(y), pick[EAO_BLOCK], a[EAO_BLOCK], b[EAO_BLOCK];
   double fa[EAO_BLOCK], fb[EAO_BLOCK];

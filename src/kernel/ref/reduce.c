@@ -1,3 +1,4 @@
+#include "kernel/ref/quant.h"
 #include "kernel/ref/reduce.h"
 
 #include <math.h>
@@ -183,8 +184,10 @@ static void groups_of(const eao_kcall *c, eao_groups *g) {
 static eao_status reduce(eao_kcall *c, kind what) {
   const eao_tensor *x = c->in[0];
   eao_groups g;
-  if (x->quant.n) return eao_kfail_quant(c);
   groups_of(c, &g);
+  if (eao_q_call(c) && (what == SUM || what == MEAN)) return eao_q_reduce_sum(c, &g, what == MEAN);
+  if (eao_q_call(c) && !((what == MAX || what == MIN) && eao_q_same(x, c->out[0])))
+    return eao_kfail_quant(c);
   bool real = what == L2 || what == LOG_SUM || what == LOG_SUM_EXP;
   if (!real && !eao_dtype_is_float(x->dtype)) return reduce_i64(c, &g, what);
   reduce_f64(c, &g, what);

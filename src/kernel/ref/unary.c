@@ -3,9 +3,10 @@
 
 #include "kernel/block.h"
 #include "kernel/ref/elementwise.h"
+#include "kernel/ref/q_lut16.h"
 
 eao_status eao_unary_run(eao_kcall *c, eao_unary_f64 fn) {
-  if (c->in[0]->quant.n) return eao_kfail_quant(c);
+  if (eao_q_call(c)) return eao_q_unary(c, fn);
   int64_t total = eao_tensor_count(c->out[0]);
   double v[EAO_BLOCK];
   for (EAO_EACH_BLOCK(i, n, total)) {
@@ -34,6 +35,16 @@ static eao_status run_either(eao_kcall *c, eao_unary_f64 fn, eao_unary_i64 fn_i6
 
 /* ---- functions whose body is one call ---- */
 
+/* With a rule of their own for quantised tensors. */
+#define FN16(name, expr, quantised)                                                                \
+  static double name##_f64(const void *attr, double x) {                                           \
+    (void)attr;                                                                                    \
+    return expr;                                                                                   \
+  }                                                                                                \
+  eao_status eao_ref_##name(eao_kcall *c) {                                                        \
+    if (eao_q_call(c)) return quantised;                                                           \
+    return eao_unary_run(c, name##_f64);                                                           \
+  }
 #define FN(name, expr)                                                                             \
   static double name##_f64(const void *attr, double x) {                                           \
     (void)attr;                                                                                    \
@@ -44,9 +55,9 @@ static eao_status run_either(eao_kcall *c, eao_unary_f64 fn, eao_unary_i64 fn_i6
   }
 FN(reciprocal, 1 / x)
 FN(sqrt, sqrt(x))
-FN(rsqrt, 1 / sqrt(x))
-FN(exp, exp(x))
-FN(log, log(x))
+FN16(rsqrt, 1 / sqrt(x), eao_q_lut16(c, rsqrt_f64))
+FN16(exp, exp(x), eao_q_lut16(c, exp_f64))
+FN16(log, log(x), eao_q_lut16(c, log_f64))
 FN(sin, sin(x))
 FN(cos, cos(x))
 FN(tan, tan(x))
@@ -55,7 +66,7 @@ FN(acos, acos(x))
 FN(atan, atan(x))
 FN(sinh, sinh(x))
 FN(cosh, cosh(x))
-FN(tanh, tanh(x))
+FN16(tanh, tanh(x), eao_q_sigmoid(c, true, tanh_f64))
 FN(asinh, asinh(x))
 FN(acosh, acosh(x))
 FN(atanh, atanh(x))
@@ -63,9 +74,10 @@ FN(ceil, ceil(x))
 FN(floor, floor(x))
 FN(erf, erf(x))
 FN(softsign, x / (1 + fabs(x)))
-FN(sigmoid, 1 / (1 + exp(-x)))
+FN16(sigmoid, 1 / (1 + exp(-x)), eao_q_sigmoid(c, false, sigmoid_f64))
 FN(silu, x / (1 + exp(-x)))
 #undef FN
+#undef FN16
 
 /* ---- functions with an integer form ---- */
 
@@ -189,6 +201,7 @@ static double leaky_relu_f64(const void *attr, double x) {
   return x < 0 ? alpha(attr) * x : x;
 }
 eao_status eao_ref_leaky_relu(eao_kcall *c) {
+  if (eao_q_call(c)) return eao_q_leaky_relu(c, (float)alpha(c->attr), leaky_relu_f64);
   return eao_unary_run(c, leaky_relu_f64);
 }
 
@@ -300,7 +313,8 @@ static eao_status clip_i64(eao_kcall *c) {
 /* min above max gives max, as numpy does. NaN stays. */
 eao_status eao_ref_clip(eao_kcall *c) {
   const eao_tensor *x = c->in[0], *lo = optional(c, 1), *hi = optional(c, 2);
-  if (x->quant.n) return eao_kfail_quant(c);
+  if (eao_q_call(c) && !eao_q_same(x, c->out[0]))
+    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "clip cannot change the quantisation");
   if (!eao_dtype_is_float(x->dtype)) return clip_i64(c);
   double min = lo ? eao_get_f64(lo, 0) : -INFINITY, max = hi ? eao_get_f64(hi, 0) : INFINITY;
   int64_t total = eao_tensor_count(x);
