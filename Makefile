@@ -1,5 +1,5 @@
-# The two commands of the README, and shortcuts around CMake presets.
-.PHONY: all demo test test-quick peers format format-check lint coverage clean
+# Shortcuts around CMake presets, and the two commands of the README: demo and test.
+.PHONY: all bench demo test test-quick peers format format-check lint coverage clean
 
 all: ; @scripts/build.sh release
 demo: ; @scripts/demo.sh
@@ -10,6 +10,11 @@ test-quick:
 	@scripts/build.sh debug
 	@ctest --test-dir build/debug -LE slow -j2 --output-on-failure
 peers: ; @scripts/peers.sh
+# Side by side with other runtimes; see bench/README.md. `make bench ARGS=--quick`
+bench:
+	@scripts/build.sh release
+	@scripts/peers.sh bench
+	@.venv/bin/python bench/run $(ARGS)
 format: ; @git ls-files '*.c' '*.h' | xargs clang-format -i
 format-check: ; @git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
 clean: ; rm -rf build

@@ -1,11 +1,15 @@
 #!/bin/sh
-# Makes .venv with the peers that tests and benchmarks compare with. Does nothing when it is there.
-# Tests that need a peer skip, and say so, without it.
+# Makes .venv with the peers that tests compare with; "bench" adds those of the benchmark. Does
+# nothing when all are there. Tests that need a peer skip, and say so, without it.
 set -eu
 cd "$(dirname "$0")/.."
+list=scripts/peers.txt
+[ "${1:-}" != bench ] || list="$list bench/peers.txt"
+want=$(cat $list)
 stamp=.venv/.eao-peers
-want=$(cat scripts/peers.txt)
-[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
-python3 -m venv .venv
-.venv/bin/pip install --quiet --disable-pip-version-check -r scripts/peers.txt
+if [ -f "$stamp" ]; then
+  case "$(cat "$stamp")" in *"$want"*) exit 0 ;; esac
+fi
+[ -x .venv/bin/python ] || python3 -m venv .venv
+for f in $list; do .venv/bin/pip install --quiet --disable-pip-version-check -r "$f"; done
 printf '%s\n' "$want" >"$stamp"
