@@ -1,6 +1,6 @@
-#include "interp/interp.h"
-
 #include <string.h>
+
+#include "interp/run.h"
 
 #include "op/op.h"
 
@@ -10,16 +10,6 @@ typedef struct slot {
   uint32_t uses; /* left; the data is freed at 0 */
   bool owned;
 } slot;
-
-struct eao_interp {
-  eao_graph *g;
-  eao_ctx *ctx;
-  eao_interp_hook hook;
-  void *hook_user;
-  eao_tensor *state;  /* g->n_state; data owned, NULL: initial */
-  eao_tensor *result; /* outputs of the last run, data owned */
-  uint64_t steps;
-};
 
 eao_interp *eao_interp_create(eao_graph *g) {
   eao_interp *it = eao_alloc(g->ctx, sizeof *it);
@@ -108,7 +98,10 @@ static eao_status run_node(eao_interp *it, eao_graph *g, eao_nid id, slot *slots
     out[i] = n->out[i] == EAO_NONE ? (eao_tensor){.rank = -1} : g->value[n->out[i]].t;
     out[i].data = NULL;
   }
-  if (s == EAO_OK) s = eao_op_eval(it->ctx, d, n->attr, in, n->n_in, out, n->n_out);
+  if (s == EAO_OK && (d->traits & EAO_TRAIT_CONTROL))
+    s = eao_interp_control(it, n, in, out);
+  else if (s == EAO_OK)
+    s = eao_op_eval(it->ctx, d, n->attr, in, n->n_in, out, n->n_out);
   for (uint32_t i = 0; out && i < n->n_out; i++) {
     if (s != EAO_OK || n->out[i] == EAO_NONE) {
       eao_free(it->ctx, out[i].data);
@@ -139,8 +132,10 @@ static eao_status bind_inputs(eao_interp *it, eao_graph *g, const eao_tensor *in
   for (uint32_t i = 0; i < n_in; i++) {
     const eao_value *v = &g->value[g->input[i]];
     const eao_tensor *want = &v->t;
-    bool shape_ok = want->rank < 0 || want->rank == in[i].rank;
-    for (int32_t k = 0; shape_ok && k < want->rank; k++)
+    /* What a body gets may change its shape from one iteration to the next. */
+    bool body = g->root != g;
+    bool shape_ok = body || want->rank < 0 || want->rank == in[i].rank;
+    for (int32_t k = 0; !body && shape_ok && k < want->rank; k++)
       shape_ok = want->dim[k] < 0 || want->dim[k] == in[i].dim[k];
     if (!in[i].data) return eao_fail(it->ctx, EAO_ERR_ARG, "input '%s' has no data", v->name);
     if (want->dtype != EAO_DTYPE_NONE && want->dtype != in[i].dtype)
@@ -149,13 +144,15 @@ static eao_status bind_inputs(eao_interp *it, eao_graph *g, const eao_tensor *in
     if (!shape_ok)
       return eao_fail(it->ctx, EAO_ERR_SHAPE, "input '%s' has the wrong shape", v->name);
     slots[g->input[i]].t = in[i];
-    slots[g->input[i]].t.quant = want->quant;
+    if (!body || want->quant.n) slots[g->input[i]].t.quant = want->quant;
     EAO_TRY(report(it, g, g->input[i], &in[i]));
   }
   return EAO_OK;
 }
 
 static eao_status bind_states(eao_interp *it, eao_graph *g, slot *slots) {
+  if (g != it->g && g->n_state)
+    return eao_fail(it->ctx, EAO_ERR_UNSUPPORTED, "a body with memory of its own");
   for (uint32_t i = 0; i < g->n_state; i++) {
     const eao_state *st = &g->state[i];
     eao_tensor *t = &it->state[i];
@@ -172,12 +169,12 @@ static eao_status bind_states(eao_interp *it, eao_graph *g, slot *slots) {
   return EAO_OK;
 }
 
-/* Runs one graph or body; out data is allocated for the caller. */
-static eao_status run_graph(eao_interp *it, eao_graph *g, const eao_tensor *in, uint32_t n_in,
-                            eao_tensor *out) {
+eao_status eao_interp_run_graph(eao_interp *it, eao_graph *g, const eao_tensor *in, uint32_t n_in,
+                                eao_tensor *out) {
   uint32_t *uses = eao_alloc(it->ctx, g->n_value * sizeof *uses);
   slot *slots = eao_alloc(it->ctx, g->n_value * sizeof *slots);
   eao_status s = uses && slots ? EAO_OK : EAO_NOMEM(it->ctx);
+  for (uint32_t i = 0; i < g->n_output; i++) out[i].data = NULL;
   if (s == EAO_OK) {
     eao_graph_count_uses(g, uses);
     for (eao_vid v = 0; v < g->n_value; v++) {
@@ -207,6 +204,10 @@ static eao_status run_graph(eao_interp *it, eao_graph *g, const eao_tensor *in, 
       it->state[i] = fresh;
     }
   }
+  for (uint32_t i = 0; s != EAO_OK && i < g->n_output; i++) {
+    eao_free(it->ctx, out[i].data);
+    out[i].data = NULL;
+  }
   for (eao_vid v = 0; slots && v < g->n_value; v++)
     if (slots[v].owned) eao_free(it->ctx, slots[v].t.data);
   eao_free(it->ctx, slots);
@@ -221,7 +222,8 @@ eao_status eao_interp_run(eao_interp *it, const eao_tensor *in, uint32_t n_in, e
                     it->g->n_output);
   free_results(it);
   it->steps = 0;
-  EAO_TRY(run_graph(it, it->g, in, n_in, it->result));
+  it->depth = 0;
+  EAO_TRY(eao_interp_run_graph(it, it->g, in, n_in, it->result));
   for (uint32_t i = 0; i < n_out; i++) out[i] = it->result[i];
   return EAO_OK;
 }
