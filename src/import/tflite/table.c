@@ -67,6 +67,17 @@ static const eao_tfl_row rows[] = {
     VIA(ADD_N, sum, direct, OPT(AddN), 1, ANY, 1),
     VIA(SELECT, where, select, OPT(Select), 3, 3, 1),
     VIA(SELECT_V2, where, select, OPT(SelectV2), 3, 3, 1),
+    /* convolution, pooling, matrix products */
+    VIA(CONV_2D, conv, conv_2d, OPT(Conv2D), 2, 3, 1),
+    VIA(DEPTHWISE_CONV_2D, conv, depthwise, OPT(DepthwiseConv2D), 2, 3, 1),
+    VIA(CONV_3D, conv, conv_3d, OPT(Conv3D), 2, 3, 1),
+    VIA(TRANSPOSE_CONV, conv_transpose, transpose_conv, OPT(TransposeConv), 3, 4, 1),
+    VIA(CONV_3D_TRANSPOSE, conv_transpose, conv_3d_transpose, OPT(Conv3D), 3, 4, 1),
+    VIA(AVERAGE_POOL_2D, avg_pool, pool, OPT(Pool2D), 1, 1, 1),
+    VIA(MAX_POOL_2D, max_pool, pool, OPT(Pool2D), 1, 1, 1),
+    VIA(L2_POOL_2D, avg_pool, l2_pool, OPT(Pool2D), 1, 1, 1),
+    VIA(FULLY_CONNECTED, fully_connected, fully_connected, OPT(FullyConnected), 2, 3, 1),
+    VIA(BATCH_MATMUL, matmul, batch_matmul, OPT(BatchMatMul), 2, 2, 1),
     /* data movement */
     VIA(RESHAPE, reshape, reshape, OPT(Reshape), 1, 2, 1),
     VIA(SQUEEZE, squeeze, squeeze, OPT(Squeeze), 1, 1, 1),
