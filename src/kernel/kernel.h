@@ -99,6 +99,12 @@ int64_t eao_dtype_max(eao_dtype t);
 /* scale and zero point that apply to element i of a quantised tensor. */
 float eao_quant_scale(const eao_tensor *t, int64_t i);
 int32_t eao_quant_zero(const eao_tensor *t, int64_t i);
+/* Element i as a real number: dequantised when t is quantised. */
+static inline double eao_get_real(const eao_tensor *t, int64_t i) {
+  if (t->dtype == EAO_F32) return (double)((const float *)t->data)[i];
+  if (t->quant.n == 0) return eao_get_f64(t, i);
+  return (double)eao_quant_scale(t, i) * (double)(eao_get_i64(t, i) - eao_quant_zero(t, i));
+}
 
 /* Walks the elements of `t` in the order of the elements of `out`, to which it broadcasts. */
 typedef struct eao_bcast {

@@ -1,4 +1,4 @@
-/* Reference convolution, pooling and fully connected kernels, and their attributes.
+/* Reference convolution and pooling kernels, and their attributes.
  *
  * Layout is an attribute, not a convention: the ONNX importer makes channels-first ops, the TFLite
  * importer channels-last ones, and the layout pass of the compiler makes all of them channels-last.
@@ -33,7 +33,7 @@ typedef enum eao_auto_pad {
 /* conv: x, w, optional bias [O] -> y. Spatial rank 1 to 3. Lists may be empty: strides and
  * dilations 1, pads 0, kernel from w. pads: begins, then ends.
  * Quantised: x and y per tensor, w symmetric per tensor or per O, bias i32 at s_x * s_w[o];
- * y's dtype and quant are declared. Without quant on integers: exact i32 sums (ONNX ConvInteger).
+ * y's dtype and quant are declared. Weights only: x float, w quantised and dequantised on the fly.
  */
 typedef struct eao_conv_attr {
   int32_t layout, w_layout, auto_pad, pad;
@@ -64,13 +64,20 @@ typedef struct eao_pool_attr {
   int32_t pad2;
 } eao_pool_attr;
 
-/* fully_connected: x [..., K], w [N, K], optional bias [N] -> y [..., N] (keep_dims) or
- * [count / K, N] (TFLite's default). Quantised as conv, or weights only (x float, w quantised:
- * w is dequantised; hybrid: TFLite quantises x per row on the fly). */
-typedef struct eao_fully_connected_attr {
-  int32_t keep_dims;
-  int32_t hybrid; /* 1: x is quantised to int8 per row at run time, asymmetric when 2 */
-  eao_act act;
-} eao_fully_connected_attr;
+/* max_unpool: x, indices as max_pool gives them [, output shape] -> y. Channels first. */
+typedef struct eao_max_unpool_attr {
+  eao_ints kernel, strides, pads;
+} eao_max_unpool_attr;
+
+/* Padding elements of conv and pooling are 0, a quantised x pads with its zero point. */
+eao_status eao_ref_conv(eao_kcall *c);
+/* x, w [, x zero point, w zero point per tensor or per O]: exact i32 sums. */
+eao_status eao_ref_conv_integer(eao_kcall *c);
+eao_status eao_ref_conv_transpose(eao_kcall *c);
+eao_status eao_ref_avg_pool(eao_kcall *c);
+/* y [, indices i64 into the flattened channels-first x, spatial axes in storage order]. */
+eao_status eao_ref_max_pool(eao_kcall *c);
+eao_status eao_ref_lp_pool(eao_kcall *c);
+eao_status eao_ref_max_unpool(eao_kcall *c);
 
 #endif
