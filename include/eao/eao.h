@@ -7,6 +7,8 @@
 #ifndef EAO_EAO_H
 #define EAO_EAO_H
 
+#include <stdbool.h>
+
 #include "eao/types.h"
 #include "eao/version.h"
 
@@ -42,6 +44,174 @@ void eao_ctx_destroy(eao_ctx *ctx);
 const char *eao_ctx_message(const eao_ctx *ctx);
 /* Called for each warning; default: none. */
 void eao_ctx_on_warning(eao_ctx *ctx, void (*fn)(void *user, const char *text), void *user);
+
+/* ---- model: load, look at, save -------------------------------------------------------------- */
+
+/* A loaded model: a graph of values and nodes, numbered from 0. */
+typedef struct eao_model eao_model;
+
+/* Stands where an id is optional and absent. */
+#define EAO_NO_ID UINT32_MAX
+
+/* Binds the shape of an input by name, or a symbolic dimension by its name. */
+typedef struct eao_shape_bind {
+  const char *name; /* input (rank >= 0) or dimension (rank == -1, extent dim[0]) */
+  int32_t rank;
+  int64_t dim[EAO_MAX_RANK];
+} eao_shape_bind;
+
+typedef struct eao_load_opts {
+  const eao_shape_bind *bind; /* borrowed during the call */
+  uint32_t n_bind;
+  bool keep_dynamic; /* unbound dimensions stay unknown (-1); false: each becomes 1 */
+} eao_load_opts;
+
+/* Reads an ONNX or TFLite model, recognised by content. opts may be NULL. The model borrows from
+ * the mapped file: do not change the file while it is loaded.
+ * Errors: EAO_ERR_IO, EAO_ERR_FORMAT (malformed), EAO_ERR_UNSUPPORTED (names node and op), ... */
+eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *opts,
+                          eao_model **out);
+void eao_model_destroy(eao_model *m);
+/* The format follows the file name: .onnx, .tflite. Written completely or not at all. */
+eao_status eao_model_save(eao_model *m, const char *path);
+/* The textual form of the graph; full: long constants too. Free *out with eao_text_free. */
+eao_status eao_model_text(eao_model *m, bool full, char **out);
+void eao_text_free(eao_ctx *ctx, char *text);
+
+/* Everything in an info is borrowed from the model. */
+typedef struct eao_value_info {
+  uint32_t id;
+  const char *name;            /* "" when it has none */
+  eao_tensor type;             /* data non-NULL: a constant */
+  const char *const *dim_name; /* NULL, or type.rank names of symbolic dims (each may be NULL) */
+  uint32_t producer;           /* node, or EAO_NO_ID: input, constant or state */
+} eao_value_info;
+
+typedef struct eao_node_info {
+  uint32_t id;
+  const char *op;      /* EAO's name of the op */
+  const char *name;    /* "" when it has none */
+  const uint32_t *in;  /* values; EAO_NO_ID: omitted optional input */
+  const uint32_t *out; /* values; EAO_NO_ID: not wanted */
+  uint32_t n_in, n_out;
+  uint64_t macs; /* multiply-accumulates; bodies not included */
+} eao_node_info;
+
+uint32_t eao_model_input_count(const eao_model *m);
+uint32_t eao_model_output_count(const eao_model *m);
+uint32_t eao_model_value_count(const eao_model *m);
+uint32_t eao_model_node_count(const eao_model *m);
+/* i must be below the count. */
+eao_value_info eao_model_input(const eao_model *m, uint32_t i);
+eao_value_info eao_model_output(const eao_model *m, uint32_t i);
+eao_value_info eao_model_value(const eao_model *m, uint32_t id);
+eao_node_info eao_model_node(const eao_model *m, uint32_t id);
+/* Attributes that differ from their defaults: "kernel=[3, 3], group=32". Free *out with
+ * eao_text_free. */
+eao_status eao_model_node_attrs(const eao_model *m, uint32_t id, char **out);
+
+/* What the file says about itself: producer, opset, description, ... */
+uint32_t eao_model_meta_count(const eao_model *m);
+const char *eao_model_meta_key(const eao_model *m, uint32_t i);
+const char *eao_model_meta_text(const eao_model *m, uint32_t i);
+
+/* ---- statistics ------------------------------------------------------------------------------ */
+
+typedef struct eao_model_stats {
+  uint32_t nodes;                 /* bodies of control flow included */
+  uint64_t params;                /* elements of weights: constants that are floats, quantised or
+                                     8 bits and narrower */
+  uint64_t macs;                  /* per run; the larger branch of an if, a loop's body once */
+  uint64_t weight_bytes;          /* all constants, as stored */
+  uint64_t peak_activation_bytes; /* most bytes alive at once when nodes run one after the other:
+                                     their inputs and outputs and whatever is still needed */
+  uint32_t peak_node;             /* where that is; EAO_NO_ID without nodes */
+  uint32_t unknown_values;        /* values whose size is not known, left out of the above */
+  /* Of the nodes that have multiply-accumulates: */
+  uint32_t compute_nodes;
+  uint32_t integer_nodes;     /* quantised data and weights (QDQ pairs included) */
+  uint32_t weight_only_nodes; /* quantised weights, float data */
+  const char *quantization;   /* "none", "integer", "weights only" or "mixed"; "" without any */
+} eao_model_stats;
+
+eao_status eao_model_stats_get(eao_model *m, eao_model_stats *out);
+
+typedef struct eao_op_count {
+  const char *op;
+  uint32_t count;
+  uint64_t macs;
+} eao_op_count;
+
+/* Ops by descending count, bodies included. Fills in at most cap rows; returns how many there
+ * are. */
+uint32_t eao_model_ops(const eao_model *m, eao_op_count *out, uint32_t cap);
+
+/* ---- running on the reference interpreter ------------------------------------------------------
+ * The truth, not the fast way. Dynamic dimensions are taken from the inputs of each run. */
+
+typedef struct eao_runner eao_runner;
+
+/* m is borrowed and must outlive the runner. */
+eao_status eao_runner_create(eao_model *m, eao_runner **out);
+void eao_runner_destroy(eao_runner *r);
+/* Called with each value of the model (not of its bodies) once it is computed, inputs too; t is
+ * valid during the call. A failure ends the run with that status. fn NULL: none. */
+typedef eao_status (*eao_value_fn)(void *user, uint32_t value, const eao_tensor *t);
+void eao_runner_on_value(eao_runner *r, eao_value_fn fn, void *user);
+/* in: one tensor with data per input of the model; out: one per output, borrowed until the next
+ * run. State (KV caches, ...) is kept from run to run. */
+eao_status eao_runner_run(eao_runner *r, const eao_tensor *in, uint32_t n_in, eao_tensor *out,
+                          uint32_t n_out);
+/* State back to its beginning. */
+void eao_runner_reset(eao_runner *r);
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+/* Difference of two tensors of real values (quantised ones are dequantised). */
+typedef struct eao_diff {
+  int64_t n;          /* elements */
+  int64_t mismatches; /* |got - want| > atol + rtol * |want|, or only one is NaN */
+  int64_t worst;      /* element with the largest error; -1 when n == 0 */
+  double worst_got, worst_want;
+  double max_abs, mean_abs;
+  double max_rel; /* max of |got - want| / |want| over want != 0 */
+  double sqnr_db; /* 10 log10(sum want^2 / sum (got - want)^2); inf when equal */
+  double cosine;  /* 1 when both are all zero */
+} eao_diff;
+
+/* Shapes must agree, element types need not. */
+eao_status eao_tensor_diff(eao_ctx *ctx, const eao_tensor *got, const eao_tensor *want, double rtol,
+                           double atol, eao_diff *out);
+
+typedef struct eao_compare_opts {
+  uint64_t seed;        /* of the random inputs */
+  const eao_tensor *in; /* the first model's inputs; NULL: random */
+  uint32_t n_in;
+  double diverge_sqnr_db; /* below this a layer counts as diverged; 0: 30 */
+} eao_compare_opts;
+
+typedef struct eao_compare_row {
+  const char *name_a, *name_b; /* of the value */
+  uint32_t value_a, value_b;
+  bool is_output;
+  bool permuted;              /* b's axes were permuted to a's order */
+  int32_t perm[EAO_MAX_RANK]; /* a.dim[i] == b.dim[perm[i]] */
+  int32_t rank;
+  eao_diff diff; /* got: b, want: a */
+} eao_compare_row;
+
+typedef struct eao_comparison {
+  eao_compare_row *row; /* layers with a common name in the order of b, then the outputs */
+  uint32_t n_row, n_output;
+  uint32_t first_diverged; /* row, or EAO_NO_ID */
+  bool inputs_permuted;    /* b's inputs have another layout than a's */
+} eao_comparison;
+
+/* Runs both models on the same inputs (fitted to b's element types, quantisation and layout) and
+ * compares outputs by position and inner values by name. a is the reference. */
+eao_status eao_compare(eao_model *a, eao_model *b, const eao_compare_opts *opts,
+                       eao_comparison **out);
+void eao_comparison_destroy(eao_ctx *ctx, eao_comparison *c);
 
 #ifdef __cplusplus
 }

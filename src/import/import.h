@@ -4,13 +4,6 @@
 
 #include "ir/graph.h"
 
-/* Binds the shape of an input by name, or a symbolic dimension by its name. */
-typedef struct eao_shape_bind {
-  const char *name; /* input (rank >= 0) or dimension (rank == -1, extent dim[0]) */
-  int32_t rank;
-  int64_t dim[EAO_MAX_RANK];
-} eao_shape_bind;
-
 typedef struct eao_import_opts {
   const eao_shape_bind *bind;
   uint32_t n_bind;
@@ -29,5 +22,7 @@ eao_status eao_import_onnx(eao_ctx *ctx, eao_file *file, const char *base_dir,
                            const eao_import_opts *opts, eao_graph **out) EAO_MUST_CHECK;
 eao_status eao_import_tflite(eao_ctx *ctx, eao_file *file, const eao_import_opts *opts,
                              eao_graph **out) EAO_MUST_CHECK;
+/* A file that holds one ONNX TensorProto. out->data is from eao_alloc; the caller frees it. */
+eao_status eao_import_onnx_tensor(eao_ctx *ctx, const char *path, eao_tensor *out) EAO_MUST_CHECK;
 
 #endif

@@ -25,6 +25,10 @@
  * parsed. The result is in out (out->failed when memory ran out). */
 void eao_graph_print(const eao_graph *g, bool full, eao_text *out);
 
+/* The attributes of one node that differ from their defaults: "act=relu, axes=[1, 2]"; a body is
+ * given as its number of nodes. */
+void eao_node_print_attrs(const eao_node *n, eao_text *out);
+
 /* Errors give line and column. The graph is verified. */
 eao_status eao_graph_parse(eao_ctx *ctx, const char *text, size_t len,
                            eao_graph **out) EAO_MUST_CHECK;

@@ -6,7 +6,7 @@ enum { SHORT_BYTES = 64 /* longer constants are elided unless printed in full */
 
 typedef struct printer {
   eao_text *out;
-  bool full;
+  bool full, brief;
   int indent;
 } printer;
 
@@ -126,7 +126,10 @@ static void attr_value(printer *p, const eao_attr_desc *a, const char *at) {
   case EAO_ATTR_TEXT: quoted(p, at); break;
   case EAO_ATTR_GRAPH:
     memcpy(&body, at, sizeof body);
-    print_graph(p, body);
+    if (p->brief)
+      eao_text_printf(p->out, "{%u nodes}", body ? body->n_node : 0);
+    else
+      print_graph(p, body);
     break;
   }
 }
@@ -153,6 +156,19 @@ static bool is_default(const eao_attr_desc *a, const char *at) {
   return false;
 }
 
+/* Attributes that differ from their defaults, `before` ahead of the first; false without any. */
+static bool attrs(printer *p, const eao_op_desc *d, const eao_node *n, const char *before) {
+  bool any = false;
+  for (uint32_t i = 0; i < d->n_attrs; i++) {
+    const char *at = (const char *)n->attr + d->attrs[i].offset;
+    if (is_default(&d->attrs[i], at)) continue;
+    eao_text_printf(p->out, "%s%s=", any ? ", " : before, d->attrs[i].name);
+    attr_value(p, &d->attrs[i], at);
+    any = true;
+  }
+  return any;
+}
+
 static void node(printer *p, const eao_node *n) {
   const eao_op_desc *d = eao_op_get(n->op);
   line(p);
@@ -164,15 +180,7 @@ static void node(printer *p, const eao_node *n) {
   refs(p, n->in, n->n_in);
   eao_text_printf(p->out, ") -> ");
   refs(p, n->out, n->n_out);
-  bool any = false;
-  for (uint32_t i = 0; i < d->n_attrs; i++) {
-    const char *at = (const char *)n->attr + d->attrs[i].offset;
-    if (is_default(&d->attrs[i], at)) continue;
-    eao_text_printf(p->out, "%s%s=", any ? ", " : " {", d->attrs[i].name);
-    attr_value(p, &d->attrs[i], at);
-    any = true;
-  }
-  if (any) eao_text_add(p->out, "}", 1);
+  if (attrs(p, d, n, " {")) eao_text_add(p->out, "}", 1);
   if (*n->name) {
     eao_text_add(p->out, " ", 1);
     quoted(p, n->name);
@@ -227,7 +235,13 @@ static void print_graph(printer *p, const eao_graph *g) {
 }
 
 void eao_graph_print(const eao_graph *g, bool full, eao_text *out) {
-  printer p = {out, full, 0};
+  printer p = {.out = out, .full = full};
   print_graph(&p, g);
   eao_text_add(out, "\n", 1);
+}
+
+void eao_node_print_attrs(const eao_node *n, eao_text *out) {
+  printer p = {.out = out, .brief = true};
+  const eao_op_desc *d = eao_op_get(n->op);
+  if (d) attrs(&p, d, n, "");
 }

@@ -1,0 +1,161 @@
+/* Models: loading, looking at, saving. */
+#include "api/api.h"
+#include "import/import.h"
+#include "interp/interp.h"
+#include "op/text.h"
+
+eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *opts,
+                          eao_model **out) {
+  *out = NULL;
+  eao_import_opts io = {.default_dims = true};
+  if (opts) {
+    io.bind = opts->bind;
+    io.n_bind = opts->n_bind;
+    io.default_dims = !opts->keep_dynamic;
+  }
+  eao_model *m = eao_alloc(ctx, sizeof *m);
+  if (!m) return EAO_NOMEM(ctx);
+  m->ctx = ctx;
+  eao_status s = eao_import(ctx, path, &io, &m->g);
+  if (s != EAO_OK) {
+    eao_free(ctx, m);
+    return s;
+  }
+  *out = m;
+  return EAO_OK;
+}
+
+void eao_model_destroy(eao_model *m) {
+  if (!m) return;
+  eao_graph_destroy(m->g);
+  eao_free(m->ctx, m);
+}
+
+void eao_text_free(eao_ctx *ctx, char *text) {
+  eao_free(ctx, text);
+}
+
+/* ---- looking ---- */
+
+uint32_t eao_model_input_count(const eao_model *m) {
+  return m->g->n_input;
+}
+uint32_t eao_model_output_count(const eao_model *m) {
+  return m->g->n_output;
+}
+uint32_t eao_model_value_count(const eao_model *m) {
+  return m->g->n_value;
+}
+uint32_t eao_model_node_count(const eao_model *m) {
+  return m->g->n_node;
+}
+uint32_t eao_model_meta_count(const eao_model *m) {
+  return m->g->n_meta;
+}
+const char *eao_model_meta_key(const eao_model *m, uint32_t i) {
+  return m->g->meta[i].key;
+}
+const char *eao_model_meta_text(const eao_model *m, uint32_t i) {
+  return m->g->meta[i].text;
+}
+
+eao_value_info eao_model_value(const eao_model *m, uint32_t id) {
+  const eao_value *v = &m->g->value[id];
+  return (eao_value_info){id, v->name, v->t, v->dim_name, v->producer};
+}
+eao_value_info eao_model_input(const eao_model *m, uint32_t i) {
+  return eao_model_value(m, m->g->input[i]);
+}
+eao_value_info eao_model_output(const eao_model *m, uint32_t i) {
+  return eao_model_value(m, m->g->output[i]);
+}
+
+eao_node_info eao_model_node(const eao_model *m, uint32_t id) {
+  const eao_node *n = &m->g->node[id];
+  const eao_op_desc *d = eao_op_get(n->op);
+  return (eao_node_info){.id = id,
+                         .op = d ? d->name : "?",
+                         .name = n->name,
+                         .in = n->in,
+                         .out = n->out,
+                         .n_in = n->n_in,
+                         .n_out = n->n_out,
+                         .macs = eao_node_macs(m->g, n, NULL)};
+}
+
+/* ---- text ---- */
+
+static eao_status hand_over(eao_text *t, char **out) {
+  if (!t->p && !t->failed) eao_text_add(t, "", 0);
+  if (t->failed) {
+    eao_text_deinit(t);
+    return EAO_NOMEM(t->ctx);
+  }
+  *out = t->p;
+  return EAO_OK;
+}
+
+eao_status eao_model_text(eao_model *m, bool full, char **out) {
+  eao_text t;
+  eao_text_init(&t, m->ctx);
+  *out = NULL;
+  eao_graph_print(m->g, full, &t);
+  return hand_over(&t, out);
+}
+
+eao_status eao_model_node_attrs(const eao_model *m, uint32_t id, char **out) {
+  eao_text t;
+  eao_text_init(&t, m->ctx);
+  *out = NULL;
+  eao_node_print_attrs(&m->g->node[id], &t);
+  return hand_over(&t, out);
+}
+
+/* ---- running ---- */
+
+struct eao_runner {
+  eao_model *m;
+  eao_interp *it;
+  eao_value_fn fn;
+  void *user;
+};
+
+static eao_status on_value(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t) {
+  eao_runner *r = user;
+  return g == r->m->g && r->fn ? r->fn(r->user, v, t) : EAO_OK;
+}
+
+eao_status eao_runner_create(eao_model *m, eao_runner **out) {
+  *out = NULL;
+  eao_runner *r = eao_alloc(m->ctx, sizeof *r);
+  if (!r) return EAO_NOMEM(m->ctx);
+  r->m = m;
+  r->it = eao_interp_create(m->g);
+  if (!r->it) {
+    eao_free(m->ctx, r);
+    return EAO_NOMEM(m->ctx);
+  }
+  *out = r;
+  return EAO_OK;
+}
+
+void eao_runner_destroy(eao_runner *r) {
+  if (!r) return;
+  eao_interp_destroy(r->it);
+  eao_free(r->m->ctx, r);
+}
+
+void eao_runner_on_value(eao_runner *r, eao_value_fn fn, void *user) {
+  r->fn = fn;
+  r->user = user;
+  eao_interp_set_hook(r->it, fn ? on_value : NULL, r);
+}
+
+eao_status eao_runner_run(eao_runner *r, const eao_tensor *in, uint32_t n_in, eao_tensor *out,
+                          uint32_t n_out) {
+  return eao_interp_run(r->it, in, n_in, out, n_out);
+}
+
+void eao_runner_reset(eao_runner *r) {
+  eao_interp_reset(r->it);
+}

@@ -1,0 +1,46 @@
+/* eao convert: a model in another format, or normalised. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static int run(eao_cli *c) {
+  eao_model *m;
+  int code = eao_cli_load(c, c->arg[0], true, &m);
+  if (code) return code;
+  eao_status s = eao_model_save(m, c->arg[1]);
+  if (s != EAO_OK) code = eao_cli_fail(c, s);
+  if (!code && c->json) {
+    json_t *j = json_object();
+    json_object_set_new(j, "input", eao_cli_string(c->arg[0]));
+    json_object_set_new(j, "output", eao_cli_string(c->arg[1]));
+    json_object_set_new(j, "nodes", json_integer(eao_model_node_count(m)));
+    code = eao_cli_json(j);
+  } else if (!code) {
+    printf("wrote %s: %u nodes\n", c->arg[1], eao_model_node_count(m));
+  }
+  eao_model_destroy(m);
+  return code;
+}
+
+static const eao_cli_option options[] = {EAO_CLI_SHAPE_OPTION};
+
+static const eao_cli_example examples[] = {
+    {"convert model.tflite model.onnx", "from TFLite to ONNX"},
+    {"convert model.onnx fixed.onnx --shape batch=1", "with a dynamic dimension bound"},
+};
+
+const eao_cli_command eao_cmd_convert = {
+    .name = "convert",
+    .args = "MODEL OUT",
+    .summary = "write a model in another format (ONNX, TFLite)",
+    .text = "Reads MODEL and writes OUT; the ending of OUT (.onnx, .tflite) says in which format.\n"
+            "ONNX in and out normalises: one opset, functions inlined, shapes inferred.",
+    .min_args = 2,
+    .max_args = 2,
+    .options = options,
+    .n_options = EAO_CLI_COUNT(options),
+    .examples = examples,
+    .n_examples = EAO_CLI_COUNT(examples),
+    .exits = "4  the model is invalid\n5  something has no equivalent in the other format",
+    .run = run,
+};

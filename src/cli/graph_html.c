@@ -1,0 +1,365 @@
+#include "cli/graph_html.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/layout.h"
+
+/* Lines of src/cli/graph.html; the lines "@TITLE@", "@SUMMARY@", "@SVG@" and "@DATA@" stand for
+ * what is made here. */
+extern const char *const eao_graph_page[];
+
+/* Boxes: the nodes of the model, then one for each input, then one for each output. */
+typedef struct picture {
+  eao_cli *c;
+  eao_model *m;
+  const eao_model_stats *stats;
+  const char *title;
+  eao_layout_graph g;
+  uint32_t *edge_value;
+  uint32_t n_in, n_node, n_out;
+  char (*label)[EAO_CLI_TYPE]; /* second line of each box */
+  uint64_t most_macs;
+  FILE *to;
+} picture;
+
+static void put_escaped(FILE *to, const char *s) {
+  for (; *s; s++) {
+    unsigned char ch = (unsigned char)*s;
+    if (ch == '&')
+      fputs("&amp;", to);
+    else if (ch == '<')
+      fputs("&lt;", to);
+    else if (ch == '>')
+      fputs("&gt;", to);
+    else if (ch == '"')
+      fputs("&quot;", to);
+    else
+      fputc(ch < 32 || ch == 127 ? '?' : ch, to);
+  }
+}
+
+/* "1×32×112×112" */
+static void dims(const eao_value_info *v, char *buf, size_t cap) {
+  size_t n = 0;
+  buf[0] = 0;
+  if (v->type.rank <= 0) snprintf(buf, cap, "%s", v->type.rank ? "?" : "scalar");
+  for (int32_t i = 0; i < v->type.rank && n < cap; i++) {
+    const char *x = i ? "\xc3\x97" : "";
+    int k = v->type.dim[i] < 0 ? snprintf(buf + n, cap - n, "%s?", x)
+                               : snprintf(buf + n, cap - n, "%s%lld", x, (long long)v->type.dim[i]);
+    n += (size_t)k;
+  }
+}
+
+/* ---- boxes ---- */
+
+static const char *box_title(const picture *p, uint32_t i) {
+  if (i < p->n_node) return eao_model_node(p->m, i).op;
+  i -= p->n_node;
+  return i < p->n_in ? eao_model_input(p->m, i).name : eao_model_output(p->m, i - p->n_in).name;
+}
+
+/* The value that a box's second line describes; false: none. */
+static bool box_value(const picture *p, uint32_t i, eao_value_info *out) {
+  if (i < p->n_node) {
+    eao_node_info n = eao_model_node(p->m, i);
+    for (uint32_t k = 0; k < n.n_out; k++) {
+      if (n.out[k] == EAO_NO_ID) continue;
+      *out = eao_model_value(p->m, n.out[k]);
+      return true;
+    }
+    return false;
+  }
+  i -= p->n_node;
+  *out = i < p->n_in ? eao_model_input(p->m, i) : eao_model_output(p->m, i - p->n_in);
+  return true;
+}
+
+static size_t letters(const char *s) {
+  size_t n = 0;
+  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
+  return n;
+}
+
+static void size_boxes(picture *p) {
+  for (uint32_t i = 0; i < p->g.n_node; i++) {
+    eao_value_info v;
+    if (box_value(p, i, &v)) {
+      char d[EAO_CLI_TYPE - 16];
+      dims(&v, d, sizeof d);
+      snprintf(p->label[i], sizeof p->label[i], "%s %s", eao_dtype_name(v.type.dtype), d);
+    }
+    size_t a = letters(box_title(p, i)), b = letters(p->label[i]);
+    if (a > 28) a = 28;
+    double w = (double)a * 7.6, w2 = (double)b * 6.2;
+    p->g.node[i].w = (w > w2 ? w : w2) + 26;
+    p->g.node[i].h = 42;
+    if (i < p->n_node) {
+      uint64_t macs = eao_model_node(p->m, i).macs;
+      if (macs > p->most_macs) p->most_macs = macs;
+    }
+  }
+}
+
+/* ---- edges ---- */
+
+/* The layout wants sources before targets: inputs, nodes, outputs. Boxes are numbered nodes first,
+ * which is kinder to everything else. */
+static uint32_t box_of_value(const picture *p, const uint32_t *input_of, uint32_t v) {
+  eao_value_info x = eao_model_value(p->m, v);
+  if (x.producer != EAO_NO_ID) return x.producer;
+  return input_of[v] != EAO_NO_ID ? p->n_node + input_of[v] : EAO_NO_ID;
+}
+
+static bool add_edge(picture *p, uint32_t from, uint32_t to, uint32_t value, uint32_t *cap) {
+  if (from == EAO_NO_ID) return true;
+  if (p->g.n_edge == *cap) {
+    uint32_t fresh = *cap ? *cap * 2 : 1024;
+    eao_layout_edge *e = realloc(p->g.edge, fresh * sizeof *e);
+    if (e) p->g.edge = e;
+    uint32_t *ev = realloc(p->edge_value, fresh * sizeof *ev);
+    if (ev) p->edge_value = ev;
+    if (!e || !ev) return false;
+    *cap = fresh;
+  }
+  p->edge_value[p->g.n_edge] = value;
+  p->g.edge[p->g.n_edge++] = (eao_layout_edge){.from = from, .to = to};
+  return true;
+}
+
+static bool make_edges(picture *p) {
+  uint32_t n_value = eao_model_value_count(p->m), cap = 0;
+  uint32_t *input_of = malloc((n_value + 1) * sizeof *input_of);
+  bool ok = input_of != NULL;
+  if (ok) memset(input_of, 0xFF, n_value * sizeof *input_of);
+  for (uint32_t i = 0; ok && i < p->n_in; i++) input_of[eao_model_input(p->m, i).id] = i;
+  for (uint32_t i = 0; ok && i < p->n_node; i++) {
+    eao_node_info n = eao_model_node(p->m, i);
+    for (uint32_t k = 0; ok && k < n.n_in; k++) {
+      if (n.in[k] == EAO_NO_ID) continue;
+      uint32_t from = box_of_value(p, input_of, n.in[k]);
+      bool twice = false; /* x * x is one line */
+      for (uint32_t j = 0; j < k; j++) twice = twice || n.in[j] == n.in[k];
+      if (!twice) ok = add_edge(p, from, i, n.in[k], &cap);
+    }
+  }
+  for (uint32_t i = 0; ok && i < p->n_out; i++) {
+    uint32_t v = eao_model_output(p->m, i).id;
+    ok = add_edge(p, box_of_value(p, input_of, v), p->n_node + p->n_in + i, v, &cap);
+  }
+  free(input_of);
+  return ok;
+}
+
+/* ---- SVG ---- */
+
+static void put_edge(const picture *p, uint32_t e) {
+  const eao_layout_edge *d = &p->g.edge[e];
+  const eao_layout_node *a = &p->g.node[d->from], *b = &p->g.node[d->to];
+  double x = a->x, y = a->y + a->h / 2;
+  fprintf(p->to, "<path id=\"e%u\" d=\"M%.0f %.0f", e, x, y);
+  for (uint32_t i = 0; i <= d->n; i++) {
+    const eao_layout_point *q = i < d->n ? &p->g.bend[d->first + i] : NULL;
+    double tx = q ? q->x : b->x, ty = q ? q->y : b->y - b->h / 2;
+    /* Straight where the line goes on straight: short paths, few bytes. */
+    bool straight = tx - x < 0.5 && x - tx < 0.5;
+    if (straight && i < d->n) {
+      y = ty;
+      fprintf(p->to, "V%.0f", y);
+      continue;
+    }
+    double mid = (y + ty) / 2;
+    if (straight)
+      fprintf(p->to, "V%.0f", ty - 3);
+    else
+      fprintf(p->to, "C%.0f %.0f %.0f %.0f %.0f %.0f", x, mid, tx, mid, tx, q ? ty : ty - 3);
+    x = tx;
+    y = ty;
+  }
+  fputs("\" marker-end=\"url(#arrow)\"/>\n", p->to);
+}
+
+static void put_box(const picture *p, uint32_t i) {
+  const eao_layout_node *b = &p->g.node[i];
+  bool is_node = i < p->n_node;
+  const char *title = box_title(p, i);
+  uint64_t macs = is_node ? eao_model_node(p->m, i).macs : 0;
+  double x = b->x - b->w / 2, y = b->y - b->h / 2;
+  fprintf(p->to,
+          "<g class=\"%s\" id=\"n%u\" tabindex=\"0\"><rect x=\"%.0f\" y=\"%.0f\" "
+          "width=\"%.0f\" height=\"%.0f\" rx=\"%d\"/>",
+          !is_node ? "io"
+          : macs   ? "op mac"
+                   : "op",
+          i, x, y, b->w, b->h, is_node ? 6 : 20);
+  if (macs && p->most_macs) /* how much of the work is done here, against the busiest node */
+    fprintf(p->to,
+            "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"3\" rx=\"1.5\"/>",
+            x + 6, y + b->h - 5, 2 + (b->w - 14) * (double)macs / (double)p->most_macs);
+  fprintf(p->to, "<text x=\"%.0f\" y=\"%.0f\">", b->x, b->y - 3);
+  if (letters(title) > 28) { /* the end of a long name says more than its beginning */
+    const char *s = title + strlen(title);
+    for (int k = 0; k < 26 && s > title; k++) do
+        s--;
+      while (s > title && ((unsigned char)*s & 0xC0) == 0x80);
+    fputs("\xe2\x80\xa6", p->to);
+    title = s;
+  }
+  put_escaped(p->to, title);
+  fprintf(p->to, "</text><text class=\"type\" x=\"%.0f\" y=\"%.0f\">", b->x, b->y + 12);
+  put_escaped(p->to, p->label[i]);
+  fputs("</text></g>\n", p->to);
+}
+
+static void put_svg(const picture *p) {
+  fprintf(p->to,
+          "<svg id=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" "
+          "data-width=\"%.0f\" data-height=\"%.0f\" role=\"img\" aria-label=\"graph\">\n"
+          "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"4\" refY=\"4\" "
+          "markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/>"
+          "</marker></defs>\n<g id=\"scene\">\n<g id=\"edges\">\n",
+          p->g.width, p->g.height);
+  for (uint32_t e = 0; e < p->g.n_edge; e++) put_edge(p, e);
+  fputs("</g>\n", p->to);
+  for (uint32_t i = 0; i < p->g.n_node; i++) put_box(p, i);
+  fputs("</g>\n</svg>\n", p->to);
+}
+
+/* ---- details for the panel ---- */
+
+static json_t *value_row(const picture *p, uint32_t id) {
+  eao_value_info v = eao_model_value(p->m, id);
+  char type[EAO_CLI_TYPE];
+  json_t *a = json_array();
+  json_array_append_new(a, eao_cli_string(v.name));
+  json_array_append_new(a, eao_cli_string(eao_cli_type(&v.type, v.dim_name, type)));
+  char extra[96] = "";
+  if (v.type.quant.n == 1)
+    snprintf(extra, sizeof extra, "scale %g, zero %d", (double)v.type.quant.scale[0],
+             v.type.quant.zero ? (int)v.type.quant.zero[0] : 0);
+  else if (v.type.quant.n)
+    snprintf(extra, sizeof extra, "quantised per channel, axis %d", (int)v.type.quant.axis);
+  else if (v.type.data)
+    snprintf(extra, sizeof extra, "constant");
+  json_array_append_new(a, json_string(extra));
+  return a;
+}
+
+static json_t *value_rows(const picture *p, const uint32_t *id, uint32_t n) {
+  json_t *a = json_array();
+  for (uint32_t k = 0; k < n; k++)
+    if (id[k] != EAO_NO_ID) json_array_append_new(a, value_row(p, id[k]));
+  return a;
+}
+
+static json_t *details(const picture *p, uint32_t i) {
+  json_t *j = json_object();
+  json_object_set_new(j, "t", eao_cli_string(box_title(p, i)));
+  if (i >= p->n_node) {
+    eao_value_info v;
+    bool is_input = i < p->n_node + p->n_in;
+    box_value(p, i, &v);
+    json_object_set_new(j, is_input ? "o" : "i", value_rows(p, &v.id, 1));
+    json_object_set_new(j, "k", json_string(is_input ? "input" : "output"));
+    return j;
+  }
+  eao_node_info n = eao_model_node(p->m, i);
+  char *attrs, text[EAO_CLI_TEXT];
+  json_object_set_new(j, "n", eao_cli_string(n.name));
+  if (eao_model_node_attrs(p->m, i, &attrs) == EAO_OK) {
+    json_object_set_new(j, "a", eao_cli_string(attrs));
+    eao_text_free(p->c->ctx, attrs);
+  }
+  json_object_set_new(j, "i", value_rows(p, n.in, n.n_in));
+  json_object_set_new(j, "o", value_rows(p, n.out, n.n_out));
+  if (n.macs) json_object_set_new(j, "m", json_string(eao_cli_count(n.macs, text)));
+  return j;
+}
+
+static void put_data(const picture *p) {
+  json_t *a = json_array(), *edges = json_array(), *j = json_object();
+  for (uint32_t i = 0; i < p->g.n_node; i++) json_array_append_new(a, details(p, i));
+  for (uint32_t e = 0; e < p->g.n_edge; e++) {
+    json_array_append_new(edges, json_integer(p->g.edge[e].from));
+    json_array_append_new(edges, json_integer(p->g.edge[e].to));
+  }
+  json_object_set_new(j, "nodes", a);
+  json_object_set_new(j, "edges", edges);
+  char *text = json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII);
+  json_decref(j);
+  /* "</script>" or "<!--" inside a string must not end the element. */
+  for (char *s = text; s && *s; s++) {
+    if (*s == '<')
+      fputs("\\u003c", p->to);
+    else
+      fputc(*s, p->to);
+  }
+  fputc('\n', p->to);
+  free(text);
+}
+
+static void put_summary(const picture *p) {
+  const eao_model_stats *s = p->stats;
+  char a[4][EAO_CLI_TEXT];
+  fprintf(p->to,
+          "<span><b>%s</b> nodes</span><span><b>%s</b> parameters</span>"
+          "<span><b>%s</b> MACs</span><span><b>%s</b> weights</span>",
+          eao_cli_count(s->nodes, a[0]), eao_cli_count(s->params, a[1]),
+          eao_cli_count(s->macs, a[2]), eao_cli_bytes(s->weight_bytes, a[3]));
+  fprintf(p->to, "<span><b>%s</b> peak activations</span>\n",
+          eao_cli_bytes(s->peak_activation_bytes, a[0]));
+}
+
+static void put_page(const picture *p) {
+  const char *base = strrchr(p->title, '/');
+  for (size_t i = 0; eao_graph_page[i]; i++) {
+    const char *line = eao_graph_page[i];
+    if (strcmp(line, "@TITLE@\n") == 0)
+      put_escaped(p->to, base ? base + 1 : p->title);
+    else if (strcmp(line, "@SUMMARY@\n") == 0)
+      put_summary(p);
+    else if (strcmp(line, "@SVG@\n") == 0)
+      put_svg(p);
+    else if (strcmp(line, "@DATA@\n") == 0)
+      put_data(p);
+    else
+      fputs(line, p->to);
+  }
+}
+
+int eao_cli_graph_html(eao_cli *c, eao_model *m, const eao_model_stats *stats, const char *title,
+                       const char *path) {
+  picture p = {.c = c, .m = m, .stats = stats, .title = title};
+  p.n_in = eao_model_input_count(m);
+  p.n_node = eao_model_node_count(m);
+  p.n_out = eao_model_output_count(m);
+  p.g.n_node = p.n_in + p.n_node + p.n_out;
+  p.g.node = calloc(p.g.n_node + 1, sizeof *p.g.node);
+  p.label = calloc(p.g.n_node + 1, sizeof *p.label);
+  bool ok = p.g.node && p.label && make_edges(&p);
+  if (ok) {
+    size_boxes(&p);
+    ok = eao_layout_run(&p.g);
+  }
+  int code = ok ? EAO_EXIT_OK : eao_cli_fail(c, EAO_ERR_NOMEM);
+  if (ok && !(p.to = fopen(path, "we"))) {
+    fprintf(stderr, "eao %s: cannot write '%s': %s\n", c->cmd->name, path, strerror(errno));
+    code = EAO_EXIT_SYSTEM;
+  }
+  if (p.to) {
+    put_page(&p);
+    bool bad = ferror(p.to) != 0;
+    if (fclose(p.to) != 0 || bad) {
+      fprintf(stderr, "eao %s: cannot write '%s'\n", c->cmd->name, path);
+      code = EAO_EXIT_SYSTEM;
+    }
+  }
+  eao_layout_free(&p.g);
+  free(p.g.node);
+  free(p.g.edge);
+  free(p.edge_value);
+  free(p.label);
+  return code;
+}
