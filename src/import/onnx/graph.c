@@ -294,6 +294,8 @@ static eao_status bind_node(onnx_call *c) {
     if (*c->n->out[i])
       EAO_TRY(onnx_declare(s, c->n->out[i], &(eao_tensor){.rank = -1}, &c->out[i]));
   while (c->n_out && c->out[c->n_out - 1] == EAO_NONE) c->n_out--;
+  /* Lowerings may count on the first output. */
+  if (c->n_out && c->out[0] == EAO_NONE) EAO_TRY(onnx_new_value(c, &c->out[0]));
   return EAO_OK;
 }
 
@@ -324,6 +326,7 @@ static eao_status lower_node(onnx_scope *s, const onnx_node *rec) {
   c.name = *s->prefix ? eao_arena_printf(&im->tmp, "%s%s", s->prefix, rec->name) : rec->name;
   if (st == EAO_OK && !c.name) st = EAO_NOMEM(im->ctx);
   if (st == EAO_OK) st = bind_node(&c);
+  if (st == EAO_OK && !c.n_out) return EAO_OK; /* nobody wants its result */
   if (st == EAO_OK) st = dispatch(&c);
   if (st == EAO_OK) st = check_done(&c);
   if (st == EAO_OK) return st;
