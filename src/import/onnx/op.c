@@ -153,7 +153,7 @@ static eao_status take_one(onnx_call *c, const eao_attr_desc *d, const onnx_attr
                        EAO_MAX_TEXT - 1);
     memcpy(to, a->s, strlen(a->s) + 1);
     return EAO_OK;
-  case EAO_ATTR_GRAPH: return attr_kind_fail(c, a);
+  case EAO_ATTR_GRAPH: return EAO_OK; /* the lowering builds it */
   default: return take_scalar(c, d, a, to);
   }
 }
@@ -265,8 +265,11 @@ eao_status onnx_new_value(onnx_call *c, eao_vid *out) {
 }
 
 eao_status onnx_end1(onnx_call *c, const eao_vid *in, uint32_t n_in, eao_vid *out) {
-  EAO_TRY(onnx_new_value(c, out));
-  return onnx_end(c, in, n_in, out, 1);
+  eao_vid y; /* out may be where the inputs stand */
+  EAO_TRY(onnx_new_value(c, &y));
+  EAO_TRY(onnx_end(c, in, n_in, &y, 1));
+  *out = y;
+  return EAO_OK;
 }
 
 eao_status onnx_op1(onnx_call *c, const char *op, const eao_vid *in, uint32_t n_in, eao_vid *out) {
