@@ -10,6 +10,7 @@ LiteRT's output. Integers: the largest difference in steps (LSB) and how many el
 Exit status: 0 when every model agrees or is refused with a message, 1 otherwise, 77 without LiteRT.
 """
 import argparse
+import multiprocessing
 import os
 import pathlib
 import subprocess
@@ -79,6 +80,27 @@ def run_litert(path, inputs, runs, kernels):
     return inputs, [it.get_tensor(d["index"]) for d in it.get_output_details()]
 
 
+def in_child(fn, *args):
+    """fn's result from a process of its own: some files make LiteRT crash."""
+    def work(pipe):
+        try:
+            pipe.send((None, fn(*args)))
+        except Exception as e:
+            pipe.send((str(e), None))
+    here, there = multiprocessing.Pipe()
+    p = multiprocessing.get_context("fork").Process(target=work, args=(there,))
+    p.start()
+    there.close()
+    try:
+        error, result = here.recv()
+    except EOFError:
+        error, result = "it crashed", None
+    p.join()
+    if error is not None:
+        raise RuntimeError(error)
+    return result
+
+
 def run_eao(runner, path, inputs, runs, tmp):
     for k, x in enumerate(inputs):
         (tmp / f"in_{k}.dims").write_text(" ".join(map(str, x.shape)))
@@ -133,7 +155,7 @@ def main():
             continue
         name = str(path.relative_to(args.data))
         try:
-            inputs, want = run_litert(path, None, args.runs, args.kernels)
+            inputs, want = in_child(run_litert, path, None, args.runs, args.kernels)
         except Exception as e:  # the peer cannot run it: nothing to compare with
             counts["peer"] += 1
             print(f"{name}: LiteRT: {str(e).splitlines()[0][:100]}")

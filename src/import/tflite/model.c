@@ -160,7 +160,10 @@ static eao_status make_input(eao_tfl_sub *s, int32_t tensor) {
   EAO_TRY(eao_tfl_type_of(s, tensor, &t));
   const char *name = eao_tfl_tensor_name(s, tensor);
   if (!name) return EAO_NOMEM(s->m->ctx);
-  if (s->g->root == s->g) EAO_TRY(bind_shape(s->m, name, &tab, &t));
+  if (s->g->root == s->g)
+    EAO_TRY(bind_shape(s->m, name, &tab, &t));
+  else
+    t.rank = -1; /* a body takes what it is given */
   EAO_TRY(eao_graph_add_value(s->g, name, &t, &v));
   s->vid[tensor] = v;
   return eao_graph_add_input(s->g, v);

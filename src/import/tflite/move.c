@@ -198,11 +198,17 @@ eao_status eao_tfl_gather(eao_tfl_op *o) {
 /* EMBEDDING_LOOKUP: rows of a table; those of a quantised table become floats. */
 eao_status eao_tfl_embedding_lookup(eao_tfl_op *o) {
   eao_gather_attr a = {0};
-  eao_vid in[2], out;
+  eao_vid in[2], out, rows;
   EAO_TRY(eao_tfl_need(o, 1, &in[0]));
   EAO_TRY(eao_tfl_need(o, 0, &in[1]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
-  return eao_tfl_node(o, EAO_OP_gather, &a, in, 2, &out, 1);
+  const eao_value *v = o->s->g->value;
+  if (v[in[0]].t.dtype == v[out].t.dtype) return eao_tfl_node(o, EAO_OP_gather, &a, in, 2, &out, 1);
+  if (v[in[0]].t.quant.axis >= 0)
+    return eao_tfl_fail(o, EAO_ERR_UNSUPPORTED, "a table with a scale for each row");
+  EAO_TRY(eao_tfl_temp(o, in[0], &rows));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_gather, &a, in, 2, &rows, 1));
+  return eao_tfl_node(o, EAO_OP_dequantize, NULL, &rows, 1, &out, 1);
 }
 
 /* A tensor of the shape in `shape`, filled with 0 of the type of `like`. */

@@ -1,0 +1,167 @@
+/* Casts, quantisation, normalisations, and operators that are made of several IR ops. */
+#include <math.h>
+
+#include "import/tflite/tflite.h"
+#include "kernel/ref/cast.h"
+#include "kernel/ref/conv.h"
+#include "kernel/ref/gather.h"
+#include "kernel/ref/norm.h"
+#include "kernel/ref/reduce.h"
+
+static eao_status cast_to(eao_tfl_op *o, eao_vid in, eao_vid out) {
+  eao_cast_attr a = {.to = (int32_t)o->s->g->value[out].t.dtype};
+  return eao_tfl_node(o, EAO_OP_cast, &a, &in, 1, &out, 1);
+}
+
+eao_status eao_tfl_cast(eao_tfl_op *o) {
+  eao_vid in, out;
+  EAO_TRY(eao_tfl_need(o, 0, &in));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return cast_to(o, in, out);
+}
+
+/* DEQUANTIZE also widens float16 weights. */
+eao_status eao_tfl_dequantize(eao_tfl_op *o) {
+  eao_vid in, out;
+  EAO_TRY(eao_tfl_need(o, 0, &in));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  if (eao_dtype_is_float(o->s->g->value[in].t.dtype)) return cast_to(o, in, out);
+  return eao_tfl_node(o, EAO_OP_dequantize, NULL, &in, 1, &out, 1);
+}
+
+/* The weights were unpacked when they were read. */
+eao_status eao_tfl_densify_op(eao_tfl_op *o) {
+  eao_vid in, out;
+  EAO_TRY(eao_tfl_need(o, 0, &in));
+  if (o->out.n == 1 && eao_fvec_i32(o->out, 0) >= 0 &&
+      o->s->vid[eao_fvec_i32(o->out, 0)] == EAO_NONE) {
+    o->s->vid[eao_fvec_i32(o->out, 0)] = in;
+    return EAO_OK;
+  }
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return eao_tfl_node(o, EAO_OP_identity, NULL, &in, 1, &out, 1);
+}
+
+eao_status eao_tfl_l2_norm(eao_tfl_op *o) {
+  eao_lp_norm_attr a = {.axis = -1, .p = 2};
+  eao_vid in, out;
+  EAO_TRY(eao_tfl_need(o, 0, &in));
+  EAO_TRY(eao_tfl_out_before_act(o, TFL_L2_NORM_FUSED_ACTIVATION_FUNCTION, &out));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_lp_norm, &a, &in, 1, &out, 1));
+  return eao_tfl_act_node(o, TFL_L2_NORM_FUSED_ACTIVATION_FUNCTION, out);
+}
+
+/* alpha multiplies the sum here, and the mean of the window in the IR op. */
+eao_status eao_tfl_lrn(eao_tfl_op *o) {
+  int64_t radius = eao_ftab_i32(&o->opt, TFL_LOCAL_RESPONSE_NORMALIZATION_RADIUS, 0);
+  eao_lrn_attr a = {.size = 2 * radius + 1,
+                    .bias = eao_ftab_f32(&o->opt, TFL_LOCAL_RESPONSE_NORMALIZATION_BIAS, 0),
+                    .beta = eao_ftab_f32(&o->opt, TFL_LOCAL_RESPONSE_NORMALIZATION_BETA, 0),
+                    .layout = EAO_LAYOUT_CHANNELS_LAST};
+  eao_vid in, out;
+  if (radius < 0) return eao_tfl_fail(o, EAO_ERR_FORMAT, "radius %lld", (long long)radius);
+  a.alpha = eao_ftab_f32(&o->opt, TFL_LOCAL_RESPONSE_NORMALIZATION_ALPHA, 0) * (float)a.size;
+  EAO_TRY(eao_tfl_need(o, 0, &in));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return eao_tfl_node(o, EAO_OP_lrn, &a, &in, 1, &out, 1);
+}
+
+/* ---- made of several ---- */
+
+/* Number of boundaries that are not above x. */
+eao_status eao_tfl_bucketize(eao_tfl_op *o) {
+  eao_fvec list = eao_ftab_vec(&o->opt, TFL_BUCKETIZE_BOUNDARIES, 4);
+  eao_tensor b = {.dtype = EAO_F32, .rank = 1, .dim = {list.n}}, any = {.rank = -1};
+  eao_vid x, out, xf, col, pair[2], ge, count;
+  int64_t last = -1;
+  eao_reduce_attr reduce = {0};
+  EAO_TRY(eao_tfl_need(o, 0, &x));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  b.data =
+      eao_arena_dup(&o->m->g->arena, list.n ? (const void *)list.p : "", list.n ? list.n * 4 : 1);
+  if (!b.data) return EAO_NOMEM(o->m->ctx);
+  eao_graph *g = o->s->g;
+  any.dtype = EAO_F32;
+  EAO_TRY(eao_graph_add_value(g, "", &any, &xf));
+  EAO_TRY(eao_graph_add_value(g, "", &any, &col));
+  EAO_TRY(eao_graph_add_value(g, "", &b, &pair[1]));
+  eao_vid bounds = pair[1];
+  any.dtype = EAO_BOOL;
+  EAO_TRY(eao_graph_add_value(g, "", &any, &ge));
+  any.dtype = EAO_I32;
+  EAO_TRY(eao_graph_add_value(g, "", &any, &count));
+  EAO_TRY(cast_to(o, x, xf));
+  pair[0] = xf;
+  EAO_TRY(eao_tfl_const_i64(o, &last, 1, &pair[1]));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_unsqueeze, NULL, pair, 2, &col, 1));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_greater_or_equal, NULL, (eao_vid[]){col, bounds}, 2, &ge, 1));
+  EAO_TRY(cast_to(o, ge, count));
+  EAO_TRY(eao_tfl_const_i64(o, &last, 1, &pair[1]));
+  pair[0] = count;
+  return eao_tfl_node(o, EAO_OP_reduce_sum, &reduce, pair, 2, &out, 1);
+}
+
+/* Values in order of appearance, and which of them each element is. */
+eao_status eao_tfl_unique(eao_tfl_op *o) {
+  eao_unique_attr a = {.axis = EAO_NO_AXIS};
+  eao_tensor t = {.dtype = EAO_I64, .rank = -1};
+  eao_vid x, out[3] = {EAO_NONE, EAO_NONE, EAO_NONE}, index;
+  EAO_TRY(eao_tfl_need(o, 0, &x));
+  EAO_TRY(eao_tfl_out(o, 0, &out[0]));
+  EAO_TRY(eao_tfl_out(o, 1, &index));
+  bool wide = o->s->g->value[index].t.dtype == EAO_I64;
+  out[2] = index;
+  if (!wide) EAO_TRY(eao_graph_add_value(o->s->g, "", &t, &out[2]));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_unique, &a, &x, 1, out, 3));
+  return wide ? EAO_OK : cast_to(o, out[2], index);
+}
+
+/* Values that num_bits can hold between min and max, moved so that 0 is one of them. */
+eao_status eao_tfl_fake_quant(eao_tfl_op *o) {
+  int64_t bits = eao_ftab_i32(&o->opt, TFL_FAKE_QUANT_NUM_BITS, 0);
+  bool narrow = eao_ftab_u8(&o->opt, TFL_FAKE_QUANT_NARROW_RANGE, 0) != 0;
+  float lo = eao_ftab_f32(&o->opt, TFL_FAKE_QUANT_MIN, 0);
+  float hi = eao_ftab_f32(&o->opt, TFL_FAKE_QUANT_MAX, 0);
+  eao_vid in[3], out, clipped, q;
+  if (bits < 2 || bits > 16 || !(lo <= 0) || !(hi >= 0) || !(hi > lo) || !isfinite(hi - lo))
+    return eao_tfl_fail(o, EAO_ERR_FORMAT, "%lld bits from %g to %g", (long long)bits, (double)lo,
+                        (double)hi);
+  EAO_TRY(eao_tfl_need(o, 0, &in[0]));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  float qmin = narrow ? 1 : 0, qmax = (float)((1 << bits) - 1);
+  float *scale = eao_arena_alloc(&o->m->g->arena, sizeof *scale);
+  int32_t *zero = eao_arena_alloc(&o->m->g->arena, sizeof *zero);
+  if (!scale || !zero) return EAO_NOMEM(o->m->ctx);
+  *scale = (hi - lo) / (qmax - qmin);
+  float z = qmin - lo / *scale;
+  *zero = (int32_t)(z < qmin ? qmin : z > qmax ? qmax : roundf(z));
+  eao_tensor t = {.dtype = bits > 8 ? EAO_U16 : EAO_U8, .rank = -1, .quant = {-1, 1, scale, zero}};
+  EAO_TRY(eao_tfl_const_like(o, in[0], (double)((qmin - (float)*zero) * *scale), &in[1]));
+  EAO_TRY(eao_tfl_const_like(o, in[0], (double)((qmax - (float)*zero) * *scale), &in[2]));
+  EAO_TRY(eao_tfl_temp(o, in[0], &clipped));
+  EAO_TRY(eao_graph_add_value(o->s->g, "", &t, &q));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_clip, NULL, in, 3, &clipped, 1));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_quantize, NULL, &clipped, 1, &q, 1));
+  return eao_tfl_node(o, EAO_OP_dequantize, NULL, &q, 1, &out, 1);
+}
+
+/* A complex number is a pair of floats on the last axis. */
+eao_status eao_tfl_complex_abs(eao_tfl_op *o) {
+  eao_reduce_attr a = {0};
+  int64_t last = -1;
+  eao_vid in[2], out;
+  EAO_TRY(eao_tfl_need(o, 0, &in[0]));
+  EAO_TRY(eao_tfl_const_i64(o, &last, 1, &in[1]));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return eao_tfl_node(o, EAO_OP_reduce_l2, &a, in, 2, &out, 1);
+}
+
+eao_status eao_tfl_complex_part(eao_tfl_op *o) {
+  eao_gather_attr a = {.axis = -1};
+  int64_t which = o->row->code == TFL_IMAG;
+  eao_vid in[2], out;
+  EAO_TRY(eao_tfl_need(o, 0, &in[0]));
+  EAO_TRY(eao_tfl_const_i64(o, &which, -1, &in[1]));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return eao_tfl_node(o, EAO_OP_gather, &a, in, 2, &out, 1);
+}
