@@ -1,6 +1,6 @@
-/* Passes: rewrites of a graph that keep what it computes. Names, types and order of the graph's inputs and
- * outputs stay. One pass a file; passes.def lists them in the order they run, again and again until none
- * changes anything. */
+/* Passes: rewrites of a graph that keep what it computes. Names, types and order of the graph's
+ * inputs and outputs stay. One pass a file; passes.def lists them in the order they run, again and
+ * again until none changes anything. */
 #ifndef EAO_PASS_PASS_H
 #define EAO_PASS_PASS_H
 
@@ -31,7 +31,8 @@ eao_status eao_passes_run(eao_graph *g, const eao_pass_opts *opts,
 typedef struct eao_rewrite {
   eao_graph *g;
   eao_ctx *ctx;
-  uint32_t *uses;   /* of each value at the start of the pass, kept up to date by the functions below */
+  uint32_t
+      *uses; /* of each value at the start of the pass, kept up to date by the functions below */
   uint32_t n_uses;
   uint32_t changes; /* made by this pass */
 } eao_rewrite;
@@ -47,14 +48,16 @@ eao_node *eao_rewrite_sole_producer(const eao_rewrite *r, eao_vid v, uint16_t op
 /* The only node that uses v; NULL when there are more uses or v is an output of the graph. */
 eao_node *eao_rewrite_sole_consumer(const eao_rewrite *r, eao_vid v);
 bool eao_rewrite_is_output(const eao_graph *g, eao_vid v);
-/* Every use of `from` becomes `to`; when `from` is an output of the graph, `to` takes its name. False (and
- * nothing done) when that cannot be: the output's name would fall on an input, constant or another output. */
+/* Every use of `from` becomes `to`; when `from` is an output of the graph, `to` takes its name.
+ * False (and nothing done) when that cannot be: the output's name would fall on an input, constant
+ * or another output. */
 bool eao_rewrite_replace(eao_rewrite *r, eao_vid from, eao_vid to);
 void eao_rewrite_remove(eao_rewrite *r, eao_node *n);
 /* A constant that the graph owns; data is copied. name may be NULL. */
 eao_status eao_rewrite_constant(eao_rewrite *r, const char *name, const eao_tensor *t,
                                 eao_vid *out) EAO_MUST_CHECK;
-/* A node with one new output, whose type is inferred at the end of the pass. attr NULL: defaults. */
+/* A node with one new output, whose type is inferred at the end of the pass. attr NULL: defaults.
+ */
 eao_status eao_rewrite_node(eao_rewrite *r, uint16_t op, const char *name, const void *attr,
                             const eao_vid *in, uint32_t n_in, eao_vid *out) EAO_MUST_CHECK;
 /* A constant float tensor with one element: its value. */

@@ -81,7 +81,8 @@ static bool is_reshape(uint16_t op) {
          op == EAO_OP_flatten;
 }
 
-/* reshape(reshape(x)), and transposes that move nothing but axes of extent 1: one reshape of known shape. */
+/* reshape(reshape(x)), and transposes that move nothing but axes of extent 1: one reshape of known
+ * shape. */
 static eao_status simplify_reshape(eao_rewrite *r, eao_nid id) {
   eao_graph *g = r->g;
   const eao_node *n = &g->node[id];
@@ -89,8 +90,8 @@ static eao_status simplify_reshape(eao_rewrite *r, eao_nid id) {
   eao_vid x = n->in[0];
   eao_nid p = g->value[x].producer;
   bool turned = n->op == EAO_OP_transpose && keeps_order(n->attr, &g->value[x].t);
-  bool doubled = is_reshape(n->op) && p != EAO_NONE && is_reshape(g->node[p].op) &&
-                 !g->value[x].t.quant.n;
+  bool doubled =
+      is_reshape(n->op) && p != EAO_NONE && is_reshape(g->node[p].op) && !g->value[x].t.quant.n;
   if ((!turned && !doubled) || y->rank < 0) return EAO_OK;
   for (int32_t i = 0; i < y->rank; i++)
     if (y->dim[i] <= 0) return EAO_OK;

@@ -33,7 +33,7 @@ eao_status eao_ref_gather(eao_kcall *c) {
 /* Walks the elements of `over` in order and gives their positions in t with `axis` left out. */
 static void walk_init(eao_bcast *w, const eao_tensor *over, const eao_tensor *t, int32_t axis,
                       int64_t *out_stride) {
-  int64_t stride[EAO_MAX_RANK] = {0};
+  int64_t stride[EAO_MAX_RANK];
   *w = (eao_bcast){.rank = over->rank};
   eao_tensor_strides(t, stride);
   for (int32_t i = 0; i < over->rank; i++) {
