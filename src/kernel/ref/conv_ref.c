@@ -1,3 +1,4 @@
+#include "kernel/ref/quant.h"
 #include "kernel/ref/spatial.h"
 #include "kernel/ref/sums.h"
 
@@ -137,8 +138,7 @@ static void conv_any(const eao_kcall *c, const conv_geometry *g, const conv_sour
 
 eao_status eao_ref_conv(eao_kcall *c) {
   const eao_tensor *x = c->in[0], *w = c->in[1], *bias = c->n_in > 2 ? c->in[2] : NULL;
-  if (x->quant.n > 0)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "conv has no kernel for quantised input");
+  if (eao_q_call(c)) return eao_q_conv(c);
   conv_geometry g;
   geometry(c, &g);
   if (x->dtype == EAO_F32 && w->dtype == EAO_F32 && (!bias || bias->dtype == EAO_F32))
@@ -193,8 +193,7 @@ static double gather(const transposed *g, int64_t n, int64_t o, int64_t first, i
 eao_status eao_ref_conv_transpose(eao_kcall *c) {
   const eao_conv_transpose_attr *a = c->attr;
   const eao_tensor *bias = c->n_in > 2 ? c->in[2] : NULL;
-  if (c->in[0]->quant.n > 0)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "conv_transpose has no kernel for quantised input");
+  if (eao_q_call(c)) return eao_q_conv_transpose(c);
   transposed g = {.xt = c->in[0], .wt = c->in[1]};
   eao_spatial_init(&g.x, c->in[0], a->layout);
   eao_spatial_init_weights(&g.w, c->in[1], a->w_layout);

@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "kernel/ref/matmul.h"
+#include "kernel/ref/q_sums.h"
 #include "kernel/ref/sums.h"
 
 enum { TILE = 64 };
@@ -31,8 +32,7 @@ eao_status eao_ref_fully_connected(eao_kcall *c) {
   const eao_fully_connected_attr *a = c->attr;
   const eao_tensor *x = c->in[0], *w = c->in[1], *bias = c->n_in > 2 ? c->in[2] : NULL;
   eao_tensor *y = c->out[0];
-  if (x->quant.n > 0)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "fully_connected has no kernel for quantised input");
+  if (eao_q_call(c)) return eao_q_fully_connected(c);
   if (a->hybrid) return eao_kfail(c, EAO_ERR_UNSUPPORTED, "fully_connected has no hybrid kernel");
   int64_t outs = w->dim[0], depth = w->dim[1];
   int64_t rows = outs > 0 ? eao_tensor_count(y) / outs : 0;
@@ -115,6 +115,16 @@ static void wrap_row(const batched *g, int64_t m, int64_t out, eao_tensor *y) {
   }
 }
 
+static void quantised_row(const batched *g, const eao_q_output *q, int64_t m, int64_t out,
+                          eao_tensor *y) {
+  const eao_product *p = &g->p;
+  eao_q_operand a = {p->a, p->a0 + m * p->am, p->ak, q->x.zero};
+  for (int64_t n = 0; n < g->cols; n++) {
+    eao_q_operand b = {p->b, p->b0 + n * p->bn, p->bk, eao_q_channel_zero(p->b, n)};
+    eao_set_i64(y, out + n, eao_q_output_store(q, eao_q_dot(&a, &b, p->k), n));
+  }
+}
+
 static void real_row(const batched *g, int64_t m, int64_t out, eao_tensor *y) {
   double acc[TILE];
   for (int64_t n = 0; n < g->cols; n += TILE) {
@@ -128,8 +138,9 @@ static void real_row(const batched *g, int64_t m, int64_t out, eao_tensor *y) {
 eao_status eao_ref_matmul(eao_kcall *c) {
   const eao_tensor *a = c->in[0], *b = c->in[1];
   eao_tensor *y = c->out[0];
-  if (a->quant.n > 0)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "matmul has no kernel for quantised input");
+  eao_q_output q;
+  bool quantised = eao_q_call(c);
+  if (quantised && !eao_q_output_init(&q, c, b->rank - 1, NULL)) return EAO_ERR_UNSUPPORTED;
   batched g;
   batched_init(&g, a, b, y);
   eao_bcast ai, bi;
@@ -140,7 +151,9 @@ eao_status eao_ref_matmul(eao_kcall *c) {
     g.p.b0 = eao_bcast_next(&bi) * g.p.k * g.cols;
     for (int64_t m = 0; m < g.rows; m++) {
       int64_t out = (t * g.rows + m) * g.cols;
-      if (eao_dtype_is_float(y->dtype))
+      if (quantised)
+        quantised_row(&g, &q, m, out, y);
+      else if (eao_dtype_is_float(y->dtype))
         real_row(&g, m, out, y);
       else
         wrap_row(&g, m, out, y);

@@ -1,7 +1,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/fixed.h"
+#include "kernel/ref/quant.h"
 #include "kernel/ref/spatial.h"
+#include "kernel/requant.h"
 
 /* One window: the taps [lo, hi) that lie inside the input, along each axis. */
 typedef struct pool_window {
@@ -117,6 +120,26 @@ static void average(eao_kcall *c, const pool_window *g) {
   eao_set_f64(c->out[0], g->out, eao_act_apply(&a->act, n ? sum / (double)n : 0));
 }
 
+/* Same quantisation on both sides: the mean of the integers, halves away from zero. Otherwise as
+ * sums are: requantised by s_x / s_y / n. */
+static void average_q(eao_kcall *c, const pool_window *g) {
+  const eao_pool_attr *a = c->attr;
+  eao_qparam x, y;
+  int64_t sum = 0, n = divisor(g, a->count_include_pad);
+  pool_tap t;
+  if (!eao_q_param(c->in[0], &x) || !eao_q_param_act(c->out[0], &a->act, &y)) return;
+  for (bool more = tap_start(g, &t); more; more = tap_next(g, &t))
+    sum += eao_get_i64(c->in[0], t.i) - x.zero;
+  if (n == 0 || x.scale != y.scale) {
+    float m = n ? x.scale / y.scale / (float)n : 0;
+    eao_set_i64(c->out[0], g->out, eao_requant(eao_sat32(sum), m, y.zero, y.lo, y.hi));
+    return;
+  }
+  sum += n * x.zero;
+  int64_t q = (sum > 0 ? sum + n / 2 : sum - n / 2) / n + y.zero - x.zero;
+  eao_set_i64(c->out[0], g->out, q < y.lo ? y.lo : q > y.hi ? y.hi : q);
+}
+
 static void p_norm(eao_kcall *c, const pool_window *g) {
   const eao_pool_attr *a = c->attr;
   double sum = 0, p = (double)a->p;
@@ -136,13 +159,19 @@ static int64_t flat_index(const pool_window *g, int32_t storage_order, const poo
   return g->plane * g->x.dim[0] * g->x.dim[1] * g->x.dim[2] + i;
 }
 
+static int64_t clip_max(const eao_tensor *y, const eao_act *act, int64_t v) {
+  eao_qparam p;
+  if (!eao_q_is(y) || !eao_q_param_act(y, act, &p)) return v;
+  return v < p.lo ? p.lo : v > p.hi ? p.hi : v;
+}
+
 static void store_max(eao_kcall *c, const pool_window *g, double v, int64_t vi,
                       const pool_tap *at) {
   const eao_pool_attr *a = c->attr;
   if (eao_dtype_is_float(c->out[0]->dtype))
     eao_set_f64(c->out[0], g->out, eao_act_apply(&a->act, v));
   else
-    eao_set_i64(c->out[0], g->out, vi);
+    eao_set_i64(c->out[0], g->out, clip_max(c->out[0], &a->act, vi));
   if (c->n_out > 1 && c->out[1])
     eao_set_i64(c->out[1], g->out, at ? flat_index(g, a->storage_order, at) : 0);
 }
@@ -176,9 +205,11 @@ static void max_int(eao_kcall *c, const pool_window *g) {
 }
 
 eao_status eao_ref_avg_pool(eao_kcall *c) {
-  if (c->in[0]->quant.n > 0)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "avg_pool has no kernel for quantised input");
-  for_each(c, average);
+  const eao_pool_attr *a = c->attr;
+  eao_qparam p;
+  if (eao_q_call(c) && !(eao_q_param(c->in[0], &p) && eao_q_param_act(c->out[0], &a->act, &p)))
+    return eao_kfail_quant(c);
+  for_each(c, eao_q_call(c) ? average_q : average);
   return EAO_OK;
 }
 
@@ -189,9 +220,10 @@ eao_status eao_ref_lp_pool(eao_kcall *c) {
 
 eao_status eao_ref_max_pool(eao_kcall *c) {
   const eao_pool_attr *a = c->attr;
-  if (c->in[0]->quant.n > 0 && a->act.kind != EAO_ACT_NONE)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED,
-                     "max_pool has no kernel for quantised input with an activation");
+  eao_qparam p;
+  if (eao_q_call(c) &&
+      !(eao_q_same(c->in[0], c->out[0]) && eao_q_param_act(c->out[0], &a->act, &p)))
+    return eao_kfail_quant(c);
   for_each(c, eao_dtype_is_float(c->in[0]->dtype) ? max_float : max_int);
   return EAO_OK;
 }

@@ -31,21 +31,23 @@ int64_t eao_q_dot(const eao_q_operand *x, const eao_q_operand *w, int64_t n) {
   return sum;
 }
 
-static bool weights_ok(const eao_tensor *w) {
+static bool weights_ok(const eao_tensor *w, int32_t channel) {
   if (!eao_dtype_is_int(w->dtype) || eao_dtype_bits(w->dtype) > 16 || w->quant.n < 1) return false;
+  if (w->quant.n > 1 && (w->quant.axis != channel || w->quant.n != w->dim[channel])) return false;
   for (int32_t i = 0; w->quant.zero && i < w->quant.n; i++)
     if (w->quant.zero[i] < eao_dtype_min(w->dtype) || w->quant.zero[i] > eao_dtype_max(w->dtype))
       return false;
   return true;
 }
 
-bool eao_q_output_init(eao_q_output *q, eao_kcall *c, const eao_act *act) {
+bool eao_q_output_init(eao_q_output *q, eao_kcall *c, int32_t channel, const eao_act *act) {
   q->w = c->in[1];
   q->bias = c->n_in > 2 ? c->in[2] : NULL;
-  if (!eao_q_param(c->in[0], &q->x) || !weights_ok(q->w)) {
+  if (!eao_q_param(c->in[0], &q->x) || !weights_ok(q->w, channel)) {
     eao_kfail(c, EAO_ERR_UNSUPPORTED,
               "no kernel for these types: 8- or 16-bit activations, per tensor, and weights of "
-              "4, 8 or 16 bits with zero points inside the type are possible");
+              "4, 8 or 16 bits, per tensor or per output channel, with zero points inside the type "
+              "are possible");
     return false;
   }
   if (!eao_q_param_act(c->out[0], act, &q->y)) {
@@ -64,7 +66,7 @@ bool eao_q_output_init(eao_q_output *q, eao_kcall *c, const eao_act *act) {
 }
 
 int32_t eao_q_output_store(const eao_q_output *q, int64_t acc, int64_t o) {
-  float sw = q->w->quant.scale[q->w->quant.n > 1 ? o : 0];
+  float sw = q->w->quant.scale[o % q->w->quant.n];
   if (q->bias) acc = (int64_t)((uint64_t)acc + (uint64_t)eao_get_i64(q->bias, o));
   if (!q->wide)
     return eao_requant((int32_t)(uint32_t)(uint64_t)acc, q->x.scale * sw / q->y.scale, q->y.zero,

@@ -24,11 +24,12 @@ typedef struct eao_q_output {
 } eao_q_output;
 
 /* false, with c->error set, when the types or the activation have no rule. */
-bool eao_q_output_init(eao_q_output *q, eao_kcall *c, const eao_act *act);
+/* channel: axis of the weights that outputs run along, the only one that scales may vary on. */
+bool eao_q_output_init(eao_q_output *q, eao_kcall *c, int32_t channel, const eao_act *act);
 /* acc without bias -> stored integer of output channel o. */
 int32_t eao_q_output_store(const eao_q_output *q, int64_t acc, int64_t o);
 static inline int32_t eao_q_channel_zero(const eao_tensor *w, int64_t o) {
-  return w->quant.zero ? w->quant.zero[w->quant.n > 1 ? o : 0] : 0;
+  return w->quant.zero ? w->quant.zero[o % w->quant.n] : 0;
 }
 
 #endif

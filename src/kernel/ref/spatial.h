@@ -21,6 +21,10 @@ void eao_spatial_init_weights(eao_spatial *v, const eao_tensor *w, int32_t w_lay
 static inline int32_t eao_spatial_axis(int32_t layout, int32_t i) {
   return layout == EAO_LAYOUT_CHANNELS_LAST ? i + 1 : i + 2;
 }
+/* The axis of the weights that output channels run along. */
+static inline int32_t eao_conv_output_axis(int32_t w_layout, int32_t rank) {
+  return w_layout == EAO_WLAYOUT_1KO ? rank - 1 : w_layout == EAO_WLAYOUT_IOK ? 1 : 0;
+}
 static inline int32_t eao_spatial_channel_axis(int32_t layout, int32_t rank) {
   return layout == EAO_LAYOUT_CHANNELS_LAST ? rank - 1 : 1;
 }
