@@ -10,6 +10,8 @@
  * what is made here. */
 extern const char *const eao_graph_page[];
 
+enum { BOX_HEIGHT = 42, TITLE_LETTERS = 28 };
+
 /* Boxes: the nodes of the model, then one for each input, then one for each output. */
 typedef struct picture {
   eao_cli *c;
@@ -92,10 +94,10 @@ static void size_boxes(picture *p) {
       snprintf(p->label[i], sizeof p->label[i], "%s %s", eao_dtype_name(v.type.dtype), d);
     }
     size_t a = letters(box_title(p, i)), b = letters(p->label[i]);
-    if (a > 28) a = 28;
+    if (a > TITLE_LETTERS) a = TITLE_LETTERS;
     double w = (double)a * 7.6, w2 = (double)b * 6.2;
     p->g.node[i].w = (w > w2 ? w : w2) + 26;
-    p->g.node[i].h = 42;
+    p->g.node[i].h = BOX_HEIGHT;
     if (i < p->n_node) {
       uint64_t macs = eao_model_node(p->m, i).macs;
       if (macs > p->most_macs) p->most_macs = macs;
@@ -155,28 +157,28 @@ static bool make_edges(picture *p) {
 
 /* ---- SVG ---- */
 
+/* Does the line go on straight down after bend i at x? Then it needs no stop here. */
+static bool next_is_straight(const picture *p, const eao_layout_edge *d, uint32_t i, double x) {
+  double next = i + 1 < d->n ? p->g.bend[d->first + i + 1].x : p->g.node[d->to].x;
+  return next - x < 0.5 && x - next < 0.5;
+}
+
 static void put_edge(const picture *p, uint32_t e) {
   const eao_layout_edge *d = &p->g.edge[e];
   const eao_layout_node *a = &p->g.node[d->from], *b = &p->g.node[d->to];
   double x = a->x, y = a->y + a->h / 2;
   fprintf(p->to, "<path id=\"e%u\" d=\"M%.0f %.0f", e, x, y);
   for (uint32_t i = 0; i <= d->n; i++) {
+    /* A bend runs straight down past the boxes of its layer: lines cross between layers only. */
     const eao_layout_point *q = i < d->n ? &p->g.bend[d->first + i] : NULL;
-    double tx = q ? q->x : b->x, ty = q ? q->y : b->y - b->h / 2;
-    /* Straight where the line goes on straight: short paths, few bytes. */
-    bool straight = tx - x < 0.5 && x - tx < 0.5;
-    if (straight && i < d->n) {
-      y = ty;
-      fprintf(p->to, "V%.0f", y);
-      continue;
-    }
+    double tx = q ? q->x : b->x, ty = q ? q->y - BOX_HEIGHT / 2.0 : b->y - b->h / 2 - 3;
     double mid = (y + ty) / 2;
-    if (straight)
-      fprintf(p->to, "V%.0f", ty - 3);
-    else
-      fprintf(p->to, "C%.0f %.0f %.0f %.0f %.0f %.0f", x, mid, tx, mid, tx, q ? ty : ty - 3);
+    bool straight = tx - x < 0.5 && x - tx < 0.5;
+    y = q ? q->y + BOX_HEIGHT / 2.0 : ty;
+    if (!straight) fprintf(p->to, "C%.0f %.0f %.0f %.0f %.0f %.0f", x, mid, tx, mid, tx, ty);
+    if (straight ? i == d->n || !next_is_straight(p, d, i, tx) : q != NULL)
+      fprintf(p->to, "V%.0f", y);
     x = tx;
-    y = ty;
   }
   fputs("\" marker-end=\"url(#arrow)\"/>\n", p->to);
 }
@@ -199,9 +201,9 @@ static void put_box(const picture *p, uint32_t i) {
             "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"3\" rx=\"1.5\"/>",
             x + 6, y + b->h - 5, 2 + (b->w - 14) * (double)macs / (double)p->most_macs);
   fprintf(p->to, "<text x=\"%.0f\" y=\"%.0f\">", b->x, b->y - 3);
-  if (letters(title) > 28) { /* the end of a long name says more than its beginning */
+  if (letters(title) > TITLE_LETTERS) { /* the end of a long name says more than its beginning */
     const char *s = title + strlen(title);
-    for (int k = 0; k < 26 && s > title; k++) do
+    for (int k = 0; k < TITLE_LETTERS - 2 && s > title; k++) do
         s--;
       while (s > title && ((unsigned char)*s & 0xC0) == 0x80);
     fputs("\xe2\x80\xa6", p->to);
@@ -218,7 +220,8 @@ static void put_svg(const picture *p) {
           "<svg id=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" "
           "data-width=\"%.0f\" data-height=\"%.0f\" role=\"img\" aria-label=\"graph\">\n"
           "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"4\" refY=\"4\" "
-          "markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/>"
+          "markerUnits=\"userSpaceOnUse\" "
+          "markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/>"
           "</marker></defs>\n<g id=\"scene\">\n<g id=\"edges\">\n",
           p->g.width, p->g.height);
   for (uint32_t e = 0; e < p->g.n_edge; e++) put_edge(p, e);
