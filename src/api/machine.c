@@ -183,7 +183,7 @@ static int count_entries(const char *dir, const char *prefix, char *out, size_t 
   int n = 0;
   while (d && (e = readdir(d))) {
     if (e->d_name[0] == '.' || strncmp(e->d_name, prefix, strlen(prefix)) != 0) continue;
-    snprintf(out, cap, "%s", e->d_name);
+    snprintf(out, cap, "%.100s", e->d_name);
     n++;
   }
   if (d) closedir(d);

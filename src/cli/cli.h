@@ -156,8 +156,14 @@ void eao_cli_progress(eao_cli *c, const char *what, uint64_t done, uint64_t tota
         true                                                                                       \
   }
 
-/* Loads with --shape. keep_dynamic: see eao_load_opts. Exit code; 0 when done. */
-int eao_cli_load(eao_cli *c, const char *path, bool keep_dynamic, eao_model **out);
+/* What dimensions that --shape does not bind become. */
+typedef enum eao_cli_dims {
+  EAO_CLI_DIMS_ONE,     /* 1 */
+  EAO_CLI_DIMS_TRY_ONE, /* 1, or unknown where 1 makes the model impossible */
+  EAO_CLI_DIMS_KEEP,    /* unknown: taken from the data */
+} eao_cli_dims;
+/* Loads with --shape. Exit code; 0 when done. */
+int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **out);
 
 #define EAO_CLI_INPUT_OPTIONS                                                                      \
   {"input", "[NAME=]SOURCE",                                                                       \

@@ -122,9 +122,9 @@ static int compare(eao_cli *c, eao_model *a, eao_model *b) {
 
 static int run(eao_cli *c) {
   eao_model *a, *b = NULL;
-  int code = eao_cli_load(c, c->arg[0], false, &a);
+  int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_ONE, &a);
   if (code) return code;
-  code = eao_cli_load(c, c->arg[1], false, &b);
+  code = eao_cli_load(c, c->arg[1], EAO_CLI_DIMS_ONE, &b);
   if (!code) code = compare(c, a, b);
   eao_model_destroy(b);
   eao_model_destroy(a);

@@ -5,7 +5,7 @@
 
 static int run(eao_cli *c) {
   eao_model *m;
-  int code = eao_cli_load(c, c->arg[0], true, &m);
+  int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_KEEP, &m);
   if (code) return code;
   eao_status s = eao_model_save(m, c->arg[1]);
   if (s != EAO_OK) code = eao_cli_fail(c, s);

@@ -158,7 +158,8 @@ static int inspect(eao_cli *c, eao_model *m) {
 
 static int run(eao_cli *c) {
   eao_model *m;
-  int code = eao_cli_load(c, c->arg[0], false, &m);
+  /* Unbound dimensions become 1, which some models do not admit: then they stay unknown. */
+  int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_TRY_ONE, &m);
   if (code) return code;
   code = inspect(c, m);
   eao_model_destroy(m);

@@ -463,7 +463,7 @@ static int run(eao_cli *c) {
   for (size_t i = 0; i < EAO_CLI_COUNT(one_run); i++)
     if (eao_cli_has(c, "check") && eao_cli_has(c, one_run[i]))
       return eao_cli_usage(c, "--check brings its own inputs: leave out --%s", one_run[i]);
-  int code = eao_cli_load(c, c->arg[0], true, &m);
+  int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_KEEP, &m);
   if (code) return code;
   eao_status s = eao_runner_create(m, &r);
   if (s != EAO_OK)

@@ -37,11 +37,11 @@ static int parse_shape(eao_cli *c, const char *text, char *name, size_t cap, eao
   return 0;
 }
 
-int eao_cli_load(eao_cli *c, const char *path, bool keep_dynamic, eao_model **out) {
+int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **out) {
   enum { BINDS_MAX = 64, NAME_MAX_BYTES = 256 };
   static char name[BINDS_MAX][NAME_MAX_BYTES];
   eao_shape_bind bind[BINDS_MAX];
-  eao_load_opts o = {.bind = bind, .keep_dynamic = keep_dynamic};
+  eao_load_opts o = {.bind = bind, .keep_dynamic = dims == EAO_CLI_DIMS_KEEP};
   const char *text;
   *out = NULL;
   for (int k = 0; (text = eao_cli_nth(c, "shape", k)); k++) {
@@ -51,6 +51,10 @@ int eao_cli_load(eao_cli *c, const char *path, bool keep_dynamic, eao_model **ou
     o.n_bind++;
   }
   eao_status s = eao_model_load(c->ctx, path, &o, out);
+  if (s == EAO_ERR_SHAPE && dims == EAO_CLI_DIMS_TRY_ONE) {
+    o.keep_dynamic = true;
+    s = eao_model_load(c->ctx, path, &o, out);
+  }
   return s == EAO_OK ? EAO_EXIT_OK : eao_cli_fail_input(c, s);
 }
 
