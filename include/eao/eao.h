@@ -208,7 +208,8 @@ typedef struct eao_comparison {
 } eao_comparison;
 
 /* Runs both models on the same inputs (fitted to b's element types, quantisation and layout) and
- * compares outputs by position and inner values by name. a is the reference. */
+ * compares outputs (by name, else by place, else by shape) and inner values by name. a is the
+ * reference. */
 eao_status eao_compare(eao_model *a, eao_model *b, const eao_compare_opts *opts,
                        eao_comparison **out);
 void eao_comparison_destroy(eao_ctx *ctx, eao_comparison *c);

@@ -175,6 +175,43 @@ static eao_status judge_b(void *user, uint32_t v, const eao_tensor *t) {
   return s;
 }
 
+/* ---- outputs ---- */
+
+/* b's output that belongs to a's output i: of the same name, else at the same place, else the
+ * first whose shape fits. EAO_NO_ID: none. */
+static uint32_t partner(const comparer *c, uint32_t i, const eao_tensor *out_a,
+                        const eao_tensor *out_b, const uint8_t *taken) {
+  const eao_graph *a = c->a->g, *b = c->b->g;
+  int32_t perm[EAO_MAX_RANK];
+  bool moved;
+  const char *name = a->value[a->output[i]].name;
+  for (uint32_t j = 0; j < b->n_output; j++)
+    if (!taken[j] && *name && strcmp(b->value[b->output[j]].name, name) == 0) return j;
+  if (!taken[i] && find_perm(&out_a[i], &out_b[i], perm, &moved)) return i;
+  for (uint32_t j = 0; j < b->n_output; j++)
+    if (!taken[j] && find_perm(&out_a[i], &out_b[j], perm, &moved)) return j;
+  return EAO_NO_ID;
+}
+
+static eao_status add_outputs(comparer *c, const eao_tensor *out_a, const eao_tensor *out_b) {
+  const eao_graph *a = c->a->g, *b = c->b->g;
+  uint8_t *taken = eao_alloc(c->ctx, b->n_output);
+  eao_status s = taken ? EAO_OK : EAO_NOMEM(c->ctx);
+  for (uint32_t i = 0; s == EAO_OK && i < a->n_output; i++) {
+    uint32_t j = partner(c, i, out_a, out_b, taken);
+    if (j == EAO_NO_ID) {
+      s = eao_fail(c->ctx, EAO_ERR_SHAPE, "output '%s' has no counterpart in the second model",
+                   a->value[a->output[i]].name);
+      break;
+    }
+    taken[j] = 1;
+    s = add_row(c, a->output[i], &out_a[i], b->output[j], &out_b[j], true);
+  }
+  c->out->n_output = a->n_output;
+  eao_free(c->ctx, taken);
+  return s;
+}
+
 /* ---- the two runs ---- */
 
 static eao_status run_both(comparer *c, const eao_tensor *in_a, const eao_tensor *in_b) {
@@ -195,9 +232,7 @@ static eao_status run_both(comparer *c, const eao_tensor *in_a, const eao_tensor
     s = eao_runner_run(rb, in_b, n_in, out_b, n);
     if (s != EAO_OK) s = eao_fail_within(c->ctx, s, "second model");
   }
-  for (uint32_t i = 0; s == EAO_OK && i < n; i++)
-    s = add_row(c, c->a->g->output[i], &out_a[i], c->b->g->output[i], &out_b[i], true);
-  c->out->n_output = n;
+  if (s == EAO_OK) s = add_outputs(c, out_a, out_b);
   eao_runner_destroy(ra);
   eao_runner_destroy(rb);
   eao_free(c->ctx, out_a);

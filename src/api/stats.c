@@ -84,8 +84,9 @@ static bool is_quantised(const eao_graph *g, eao_vid v) {
 
 static void count_quantised(const eao_graph *g, const eao_node *n, eao_model_stats *s) {
   s->compute_nodes++;
+  /* Pooling has no weights: its data decide. */
   bool data = n->n_in > 0 && is_quantised(g, n->in[0]),
-       weight = n->n_in > 1 && is_quantised(g, n->in[1]);
+       weight = n->n_in > 1 ? is_quantised(g, n->in[1]) : data;
   if (data && weight) s->integer_nodes++;
   if (!data && weight) s->weight_only_nodes++;
 }

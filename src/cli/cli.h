@@ -70,9 +70,11 @@ struct eao_cli {
     const char *name, *value;
   } value[EAO_CLI_VALUES_MAX];
   int n_values;
-  bool json;      /* --json: stdout is one JSON document */
-  bool color;     /* stdout may have colour */
-  bool tty_error; /* stderr is a terminal: progress may be shown */
+  bool json;          /* --json: stdout is one JSON document */
+  bool color;         /* stdout may have colour */
+  bool tty_error;     /* stderr is a terminal: progress may be shown */
+  bool hold_warnings; /* collect them in held until it is known that they matter */
+  char held[4096];
 };
 
 extern const eao_cli_command *const eao_cli_commands[];
@@ -101,6 +103,8 @@ int eao_cli_usage(eao_cli *c, const char *fmt, ...) EAO_CLI_PRINTF(2, 3);
 int eao_cli_fail(eao_cli *c, eao_status s);
 /* The same while a model or another input is being read: a limit that it exceeds is its fault. */
 int eao_cli_fail_input(eao_cli *c, eao_status s);
+/* The context's warnings, to stderr. user: the eao_cli. */
+void eao_cli_warn(void *user, const char *text);
 /* One of `known` that is spelled most like `word`; NULL when none is near. */
 const char *eao_cli_nearest(const char *word, const char *const *known, size_t n);
 
@@ -129,6 +133,8 @@ void eao_cli_table_free(eao_cli_table *t);
 enum { EAO_CLI_TEXT = 64 };
 char *eao_cli_count(uint64_t n, char buf[EAO_CLI_TEXT]);
 char *eao_cli_bytes(uint64_t n, char buf[EAO_CLI_TEXT]);
+/* A name that a table has room for: a long one keeps its beginning and its end. */
+char *eao_cli_short(const char *name, char buf[EAO_CLI_TEXT]);
 /* "f32 [batch,3,224,224]"; names of dimensions where there are any. */
 enum { EAO_CLI_TYPE = 256 };
 char *eao_cli_type(const eao_tensor *t, const char *const *dim_name, char buf[EAO_CLI_TYPE]);

@@ -48,10 +48,10 @@ static int print_json(eao_cli *c, const eao_comparison *r, bool ok) {
 
 static void add_row(eao_cli_table *t, const eao_model *a, const eao_model *b,
                     const eao_compare_row *r) {
-  char ta[EAO_CLI_TYPE], tb[EAO_CLI_TYPE];
+  char ta[EAO_CLI_TYPE], tb[EAO_CLI_TYPE], name[EAO_CLI_TEXT];
   type_text(a, r->value_a, ta);
   type_text(b, r->value_b, tb);
-  eao_cli_cell(t, "%s%s", r->is_output ? "output " : "", r->name_a);
+  eao_cli_cell(t, "%s%s", r->is_output ? "output " : "", eao_cli_short(r->name_a, name));
   eao_cli_cell(t, "%.3g", r->diff.max_abs);
   eao_cli_cell(t, "%.3g", r->diff.mean_abs);
   if (isinf(r->diff.sqnr_db) && r->diff.sqnr_db > 0)

@@ -94,6 +94,7 @@ static void print_ops(eao_cli *c, const report *r) {
 static void print_meta(const eao_model *m) {
   for (uint32_t i = 0; i < eao_model_meta_count(m); i++) {
     const char *text = eao_model_meta_text(m, i);
+    if (strncmp(text, "base64:", 7) == 0) continue; /* not for people */
     size_t n = strcspn(text, "\n");
     printf("%-12s  ", eao_model_meta_key(m, i));
     for (size_t k = 0; k < n && k < 100; k++) putchar((unsigned char)text[k] < 32 ? '?' : text[k]);

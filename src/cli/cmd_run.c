@@ -39,7 +39,26 @@ typedef struct labels {
   size_t n;
 } labels;
 
-static int read_labels(eao_cli *c, const char *path, labels *out) {
+static void free_labels(labels *l) {
+  for (size_t i = 0; i < l->n; i++) free(l->line[i]);
+  free(l->line);
+  memset(l, 0, sizeof *l);
+}
+
+/* Takes one line, without white space at its end. */
+static bool add_label(labels *l, size_t *room, const char *line, size_t len) {
+  while (len > 0 && isspace((unsigned char)line[len - 1])) len--;
+  if (l->n == *room) {
+    *room = *room ? *room * 2 : 1024;
+    char **p = realloc(l->line, *room * sizeof *p);
+    if (!p) return false;
+    l->line = p;
+  }
+  l->line[l->n] = strndup(line, len);
+  return l->line[l->n++] != NULL;
+}
+
+static int read_labels(const char *path, labels *out) {
   enum { LABELS_MAX = 1000000 };
   FILE *f = fopen(path, "re");
   char *line = NULL;
@@ -49,25 +68,27 @@ static int read_labels(eao_cli *c, const char *path, labels *out) {
     fprintf(stderr, "eao run: cannot read '%s': %s\n", path, strerror(errno));
     return EAO_EXIT_SYSTEM;
   }
-  while ((len = getline(&line, &cap, f)) >= 0 && out->n < LABELS_MAX) {
-    while (len > 0 && isspace((unsigned char)line[len - 1])) line[--len] = 0;
-    if (out->n == room) {
-      room = room ? room * 2 : 1024;
-      char **p = realloc(out->line, room * sizeof *p);
-      if (!p) break;
-      out->line = p;
-    }
-    out->line[out->n++] = strdup(line);
-  }
+  while (out->n < LABELS_MAX && (len = getline(&line, &cap, f)) >= 0)
+    if (!add_label(out, &room, line, (size_t)len)) break;
   free(line);
   fclose(f);
-  (void)c;
   return EAO_EXIT_OK;
 }
 
-static void free_labels(labels *l) {
-  for (size_t i = 0; i < l->n; i++) free(l->line[i]);
-  free(l->line);
+/* The model's own, when there is one for each element of its first output. */
+static void model_labels(const eao_model *m, labels *out) {
+  size_t room = 0;
+  for (uint32_t i = 0; i < eao_model_meta_count(m); i++) {
+    if (strcmp(eao_model_meta_key(m, i), "labels") != 0) continue;
+    for (const char *p = eao_model_meta_text(m, i); *p;) {
+      size_t n = strcspn(p, "\n");
+      if (!add_label(out, &room, p, n)) return;
+      p += n + (p[n] == '\n');
+    }
+  }
+  eao_value_info v = eao_model_output(m, 0);
+  if (eao_tensor_elements(&v.type) == (int64_t)out->n) return;
+  free_labels(out);
 }
 
 /* ---- results ---- */
@@ -256,12 +277,13 @@ static int show(eao_cli *c, eao_model *m, const eao_cli_inputs *in, const eao_te
 
 static int run_once(eao_cli *c, eao_model *m, eao_runner *r) {
   const char *dir = eao_cli_get(c, "output-dir", NULL), *path = eao_cli_get(c, "labels", NULL);
-  int64_t k = path ? 5 : 0;
+  uint32_t n_out = eao_model_output_count(m);
   labels l = {0};
   eao_cli_inputs in = {0};
-  if (!eao_cli_integer(c, "top", 1, 100, &k)) return EAO_EXIT_USAGE;
-  int code = path ? read_labels(c, path, &l) : 0;
-  uint32_t n_out = eao_model_output_count(m);
+  int code = path ? read_labels(path, &l) : 0;
+  if (!path && n_out) model_labels(m, &l);
+  int64_t k = l.n ? 5 : 0;
+  if (!eao_cli_integer(c, "top", 1, 100, &k)) code = EAO_EXIT_USAGE;
   eao_tensor *out = calloc(n_out + 1, sizeof *out);
   char **file = calloc(n_out + 1, sizeof *file);
   if (!code && (!out || !file)) code = eao_cli_fail(c, EAO_ERR_NOMEM);
@@ -482,7 +504,10 @@ static const eao_cli_option options[] = {
      "write each output to DIR/<name>.npy (characters that are not safe in a\n"
      "file name become _)",
      false},
-    {"labels", "FILE", "names of classes, one a line: prints the best ones", false},
+    {"labels", "FILE",
+     "names of classes, one a line: prints the best ones (default: the model's own,\n"
+     "if it has any)",
+     false},
     {"top", "N", "how many of the largest elements to print (default 5 with --labels)", false},
     {"check", "DIR",
      "run every test_data_set_* in DIR, or DIR itself: input_K and output_K as .pb\n"

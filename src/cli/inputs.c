@@ -50,11 +50,16 @@ int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **ou
     if (bad) return bad;
     o.n_bind++;
   }
+  c->hold_warnings = true;
+  c->held[0] = 0;
   eao_status s = eao_model_load(c->ctx, path, &o, out);
   if (s == EAO_ERR_SHAPE && dims == EAO_CLI_DIMS_TRY_ONE) {
     o.keep_dynamic = true;
+    c->held[0] = 0;
     s = eao_model_load(c->ctx, path, &o, out);
   }
+  c->hold_warnings = false;
+  fputs(c->held, stderr);
   return s == EAO_OK ? EAO_EXIT_OK : eao_cli_fail_input(c, s);
 }
 

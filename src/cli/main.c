@@ -98,11 +98,6 @@ static int parse(eao_cli *c, int argc, char **argv) {
   return 0;
 }
 
-static void warn(void *user, const char *text) {
-  (void)user;
-  fprintf(stderr, "eao: warning: %s\n", text);
-}
-
 static int run_command(eao_cli *c, int argc, char **argv) {
   int code = parse(c, argc, argv);
   if (code) return code;
@@ -120,7 +115,7 @@ static int run_command(eao_cli *c, int argc, char **argv) {
     fprintf(stderr, "eao: out of memory\n");
     return EAO_EXIT_SYSTEM;
   }
-  eao_ctx_on_warning(c->ctx, warn, NULL);
+  eao_ctx_on_warning(c->ctx, eao_cli_warn, c);
   code = c->cmd->run(c);
   eao_ctx_destroy(c->ctx);
   return code;

@@ -53,6 +53,16 @@ bool eao_cli_integer(eao_cli *c, const char *name, int64_t lo, int64_t hi, int64
 
 /* ---- mistakes ---- */
 
+void eao_cli_warn(void *user, const char *text) {
+  eao_cli *c = user;
+  if (!c->hold_warnings) {
+    fprintf(stderr, "eao: warning: %s\n", text);
+    return;
+  }
+  size_t n = strlen(c->held);
+  snprintf(c->held + n, sizeof c->held - n, "eao: warning: %s\n", text);
+}
+
 static void report(const eao_cli *c, const char *status, const char *text) {
   fprintf(stderr, "eao %s: %s\n", c->cmd->name, text);
   if (!c->json) return;

@@ -114,6 +114,20 @@ char *eao_cli_bytes(uint64_t n, char buf[EAO_CLI_TEXT]) {
   return buf;
 }
 
+char *eao_cli_short(const char *name, char buf[EAO_CLI_TEXT]) {
+  enum { HEAD = 24, TAIL = 28 };
+  size_t n = strlen(name), head = HEAD;
+  const char *tail = n > TAIL ? name + n - TAIL : name;
+  if (n <= HEAD + TAIL + 3) {
+    snprintf(buf, EAO_CLI_TEXT, "%s", name);
+    return buf;
+  }
+  while (((unsigned char)name[head] & 0xC0) == 0x80) head--; /* whole characters only */
+  while (((unsigned char)*tail & 0xC0) == 0x80) tail++;
+  snprintf(buf, EAO_CLI_TEXT, "%.*s...%s", (int)head, name, tail);
+  return buf;
+}
+
 char *eao_cli_type(const eao_tensor *t, const char *const *dim_name, char buf[EAO_CLI_TYPE]) {
   size_t n = 0;
 #define PUT(...)                                                                                   \
