@@ -88,13 +88,6 @@ static const char *value_out_of_scope(const onnx_value *v) {
   return v->type == ONNX_STRING ? "string" : NULL;
 }
 
-/* Drop-out told to drop, batch normalisation that updates its statistics. */
-static bool trains(const onnx_node *n) {
-  const onnx_attr *mode = onnx_find_attr(n, "training_mode");
-  if (!strcmp(n->op, "BatchNormalization")) return mode && mode->i;
-  return !strcmp(n->op, "Dropout") && n->n_in >= 3;
-}
-
 static const char *graph_out_of_scope(const onnx_graph *g) {
   const char *why = NULL;
   for (uint32_t i = 0; !why && i < g->n_input; i++) why = value_out_of_scope(&g->input[i]);
@@ -103,7 +96,7 @@ static const char *graph_out_of_scope(const onnx_graph *g) {
     for (size_t k = 0; !why && k < EAO_COUNT(out_ops); k++)
       if (!strcmp(g->node[i].op, out_ops[k][0])) why = out_ops[k][1];
     if (!why && strstr(g->node[i].domain, "training")) why = "training";
-    if (!why && trains(&g->node[i])) why = "training";
+    if (!why && !strcmp(g->node[i].op, "Dropout") && g->node[i].n_in >= 3) why = "training";
     for (uint32_t k = 0; !why && k < g->node[i].n_attr; k++)
       if (g->node[i].attr[k].g) why = graph_out_of_scope(g->node[i].attr[k].g);
   }

@@ -32,49 +32,25 @@ static eao_status old_gemm(onnx_call *c) {
   return onnx_end_out(c, c->in, c->n_in);
 }
 
-/* Inference form; the training outputs of old versions are refused, those of version 14 are
- * computed. */
-static eao_status batch_norm(onnx_call *c) {
+/* Before version 14 the number of outputs told training from inference. */
+static eao_status old_batch_norm(onnx_call *c) {
   (void)onnx_attr_of(c, "momentum");
   (void)onnx_attr_of(c, "consumed_inputs");
+  bool test = onnx_attr_int(c, "is_test", 0) != 0 || c->version >= 7;
   if (onnx_attr_int(c, "spatial", 1) != 1)
     return onnx_fail(c, EAO_ERR_UNSUPPORTED, "attribute 'spatial' is 0");
-  if (c->version < 7 && !onnx_attr_int(c, "is_test", 0) && c->n_out > 1)
-    return onnx_fail(c, EAO_ERR_UNSUPPORTED, "training mode");
-  if (onnx_attr_int(c, "training_mode", 0))
+  if (c->n_out > 1 || (!test && c->n->n_out > 1))
     return onnx_fail(c, EAO_ERR_UNSUPPORTED, "training mode");
   EAO_TRY(onnx_begin(c, "batch_norm"));
   EAO_TRY(onnx_take(c));
   return onnx_end_out(c, c->in, c->n_in);
 }
 
-/* (x - mean) / (sqrt(E[x^2] - mean^2) + 1e-9), the function body of the operator. */
-static eao_status mean_variance(onnx_call *c) {
-  static const int64_t usual[] = {0, 2, 3};
-  const int64_t *axes = usual;
-  uint32_t n = EAO_COUNT(usual);
-  eao_vid x = onnx_in(c, 0), mean, sq, t, eps;
-  if (x == EAO_NONE) return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
-  (void)onnx_attr_ints(c, "axes", &axes, &n);
-  EAO_TRY(onnx_reduce(c, "reduce_mean", x, axes, (int32_t)n, true, &mean));
-  EAO_TRY(onnx_binary(c, "mul", x, x, &sq));
-  EAO_TRY(onnx_reduce(c, "reduce_mean", sq, axes, (int32_t)n, true, &sq));
-  EAO_TRY(onnx_binary(c, "mul", mean, mean, &t));
-  EAO_TRY(onnx_binary(c, "sub", sq, t, &t));
-  EAO_TRY(onnx_op1(c, "sqrt", &t, 1, &t));
-  EAO_TRY(onnx_scalar(c, onnx_type(c, x)->dtype, 1e-9, &eps));
-  EAO_TRY(onnx_binary(c, "add", t, eps, &t));
-  EAO_TRY(onnx_binary(c, "sub", x, mean, &x));
-  EAO_TRY(onnx_begin(c, "div"));
-  return onnx_end_out(c, (eao_vid[]){x, t}, 2);
-}
-
 const onnx_rule onnx_rules_nn[] = {
-    {"MeanVarianceNormalization", 9, 0, mean_variance, NULL},
     {"GlobalAveragePool", 1, 0, global_pool, "reduce_mean"},
     {"GlobalMaxPool", 1, 0, global_pool, "reduce_max"},
     {"GlobalLpPool", 1, 0, global_pool, NULL},
     {"Gemm", 1, 6, old_gemm, NULL},
-    {"BatchNormalization", 1, 0, batch_norm, NULL},
+    {"BatchNormalization", 1, 13, old_batch_norm, NULL},
     {0},
 };

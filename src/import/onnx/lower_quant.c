@@ -71,57 +71,22 @@ static eao_status check_type(onnx_call *c, eao_vid x, eao_vid zero) {
 
 /* ---- run-time parameters ---- */
 
-/* A parameter list in a shape that broadcasts along an axis of a tensor of this rank. */
-static eao_status along_axis(onnx_call *c, eao_vid v, int32_t axis, int32_t rank, eao_vid *out) {
-  int64_t shape[EAO_MAX_RANK];
-  eao_vid s;
-  *out = v;
-  if (onnx_type(c, v)->rank == 0 || axis < 0 || axis == rank - 1) return EAO_OK;
-  if (onnx_type(c, v)->rank == 1 && onnx_type(c, v)->dim[0] == 1) return EAO_OK;
-  shape[0] = -1;
-  for (int32_t i = 1; i < rank - axis; i++) shape[i] = 1;
-  EAO_TRY(onnx_i64s(c, shape, rank - axis, &s));
-  return onnx_op1(c, "reshape", (eao_vid[]){v, s}, 2, out);
-}
-
 static eao_status dequantize_rt(onnx_call *c, eao_vid x, eao_vid scale, eao_vid zero, int32_t axis,
                                 eao_dtype to, eao_vid *out) {
-  int32_t rank = 0;
-  if (onnx_type(c, scale)->rank != 0) EAO_TRY(onnx_rank(c, x, &rank));
-  EAO_TRY(onnx_cast(c, x, EAO_F32, &x));
-  EAO_TRY(onnx_cast(c, scale, EAO_F32, &scale));
-  EAO_TRY(along_axis(c, scale, axis, rank, &scale));
-  if (zero != EAO_NONE) {
-    EAO_TRY(onnx_cast(c, zero, EAO_F32, &zero));
-    EAO_TRY(along_axis(c, zero, axis, rank, &zero));
-    EAO_TRY(onnx_binary(c, "sub", x, zero, &x));
-  }
-  EAO_TRY(onnx_binary(c, "mul", x, scale, &x));
-  return onnx_cast(c, x, to, out);
+  EAO_TRY(onnx_begin(c, "dequantize_linear"));
+  onnx_set_int(c, "axis", axis < 0 ? 0 : axis);
+  if (to != onnx_type(c, scale)->dtype) onnx_set_int(c, "output_dtype", to);
+  return onnx_end1(c, (eao_vid[]){x, scale, zero}, 3, out);
 }
 
-/* saturate(rne(x / scale) + zero); x is float already divided when scale is EAO_NONE */
+/* scale EAO_NONE: 1 */
 static eao_status quantize_rt(onnx_call *c, eao_vid x, eao_vid scale, eao_vid zero, int32_t axis,
                               eao_dtype to, eao_vid *out) {
-  int32_t rank = 0;
-  eao_vid lo, hi;
-  if (scale != EAO_NONE && onnx_type(c, scale)->rank != 0) EAO_TRY(onnx_rank(c, x, &rank));
-  EAO_TRY(onnx_cast(c, x, EAO_F32, &x));
-  if (scale != EAO_NONE) {
-    EAO_TRY(onnx_cast(c, scale, EAO_F32, &scale));
-    EAO_TRY(along_axis(c, scale, axis, rank, &scale));
-    EAO_TRY(onnx_binary(c, "div", x, scale, &x));
-  }
-  EAO_TRY(onnx_op1(c, "round", &x, 1, &x));
-  if (zero != EAO_NONE) {
-    EAO_TRY(onnx_cast(c, zero, EAO_F32, &zero));
-    EAO_TRY(along_axis(c, zero, axis, rank, &zero));
-    EAO_TRY(onnx_binary(c, "add", x, zero, &x));
-  }
-  EAO_TRY(onnx_scalar(c, EAO_F32, (double)eao_dtype_min(to), &lo));
-  EAO_TRY(onnx_scalar(c, EAO_F32, (double)eao_dtype_max(to), &hi));
-  EAO_TRY(onnx_op1(c, "clip", (eao_vid[]){x, lo, hi}, 3, &x));
-  return onnx_cast(c, x, to, out);
+  if (scale == EAO_NONE) EAO_TRY(onnx_scalar(c, EAO_F32, 1, &scale));
+  EAO_TRY(onnx_begin(c, "quantize_linear"));
+  onnx_set_int(c, "axis", axis < 0 ? 0 : axis);
+  if (zero == EAO_NONE) onnx_set_int(c, "output_dtype", to);
+  return onnx_end1(c, (eao_vid[]){x, scale, zero}, 3, out);
 }
 
 /* ---- parts of lowerings ---- */
@@ -189,6 +154,7 @@ static eao_dtype dtype_in(onnx_call *c, uint32_t i) {
 
 /* ---- QuantizeLinear, DequantizeLinear ---- */
 
+/* Axis of a list of scales; -1: one scale. */
 static eao_status axis_of(onnx_call *c, eao_vid x, eao_vid scale, int32_t *out) {
   int64_t axis = onnx_attr_int(c, "axis", 1);
   int32_t rank;
@@ -202,128 +168,69 @@ static eao_status axis_of(onnx_call *c, eao_vid x, eao_vid scale, int32_t *out) 
   return EAO_OK;
 }
 
-/* Blocks: every `block` elements along the axis share a parameter. Repeats those. */
-static eao_status unblock(onnx_call *c, eao_vid x, eao_vid *p, int32_t axis, int64_t block) {
-  if (*p == EAO_NONE) return EAO_OK;
-  const eao_tensor *t = onnx_type(c, x), *s = onnx_type(c, *p);
-  int64_t wide[EAO_MAX_RANK + 1], full[EAO_MAX_RANK], ax = axis + 1;
-  eao_vid v;
-  bool fits = t->rank == s->rank && t->rank < EAO_MAX_RANK;
-  for (int32_t i = 0; fits && i < t->rank; i++) {
-    int64_t want = i == axis ? s->dim[i] * block : t->dim[i];
-    fits = s->dim[i] >= 0 && s->dim[i] <= INT32_MAX && t->dim[i] == want &&
-           (i == axis || s->dim[i] == t->dim[i]);
-    full[i] = t->dim[i];
-    wide[i <= axis ? i : i + 1] = s->dim[i];
-  }
-  if (!fits) return onnx_fail(c, EAO_ERR_UNSUPPORTED, "these shapes of blocks");
-  wide[axis + 1] = block;
-  int32_t rank = t->rank;
-  EAO_TRY(onnx_i64s(c, &ax, 1, &v));
-  EAO_TRY(onnx_op1(c, "unsqueeze", (eao_vid[]){*p, v}, 2, p));
-  EAO_TRY(onnx_i64s(c, wide, rank + 1, &v));
-  EAO_TRY(onnx_op1(c, "expand", (eao_vid[]){*p, v}, 2, p));
-  EAO_TRY(onnx_i64s(c, full, rank, &v));
-  return onnx_op1(c, "reshape", (eao_vid[]){*p, v}, 2, p);
-}
-
-typedef struct qdq {
-  eao_vid x, scale, zero;
-  int32_t axis;
-  bool blocked;
-} qdq;
-
-static eao_status read_qdq(onnx_call *c, qdq *q) {
-  int64_t block = onnx_attr_int(c, "block_size", 0);
+/* The op whose parameters are inputs: they are computed, or there is one for each block. */
+static eao_status qdq_inputs(onnx_call *c) {
   (void)onnx_attr_int(c, "saturate", 1);
   (void)onnx_attr_int(c, "precision", 0);
-  q->x = onnx_in(c, 0);
-  q->scale = onnx_in(c, 1);
-  q->zero = onnx_in(c, 2);
-  if (q->x == EAO_NONE || q->scale == EAO_NONE)
-    return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
-  EAO_TRY(axis_of(c, q->x, q->scale, &q->axis));
-  q->blocked = block > 0 && q->axis >= 0;
-  if (block < 0 || block > INT32_MAX)
-    return onnx_fail(c, EAO_ERR_FORMAT, "block_size is %lld", (long long)block);
-  if (!q->blocked) return EAO_OK;
-  EAO_TRY(unblock(c, q->x, &q->scale, q->axis, block));
-  return unblock(c, q->x, &q->zero, q->axis, block);
+  EAO_TRY(onnx_begin(c, c->arg));
+  EAO_TRY(onnx_take(c));
+  return onnx_end_out(c, c->in, c->n_in);
+}
+
+static bool is_typed(onnx_call *c) {
+  return onnx_attr_int(c, "block_size", 0) == 0 && onnx_q_const(c, onnx_in(c, 1), onnx_in(c, 2));
 }
 
 static eao_status output_dtype(onnx_call *c, eao_dtype def, eao_dtype *out) {
   int64_t code = onnx_attr_int(c, "output_dtype", 0);
-  *out = code ? onnx_dtype((int32_t)code) : def;
+  *out = code ? onnx_dtype(code > 0 && code < 64 ? (int32_t)code : 0) : def;
   if (*out) return EAO_OK;
-  return onnx_fail(c, EAO_ERR_UNSUPPORTED, "element type %s", onnx_dtype_name((int32_t)code));
+  return onnx_fail(c, EAO_ERR_UNSUPPORTED, "element type %lld of the result", (long long)code);
 }
 
-static eao_status quantize_linear(onnx_call *c) {
-  qdq q;
+eao_status onnx_quantize_linear(onnx_call *c) {
+  eao_vid x = onnx_in(c, 0), scale = onnx_in(c, 1), zero = onnx_in(c, 2);
   eao_dtype to;
-  eao_vid y;
-  EAO_TRY(read_qdq(c, &q));
-  EAO_TRY(output_dtype(c, type_of_zero(c, q.zero, EAO_U8), &to));
-  if (q.zero != EAO_NONE) to = onnx_type(c, q.zero)->dtype;
-  if (q.blocked || !onnx_q_const(c, q.scale, q.zero)) {
-    /* Parameters of a block have the tensor's own shape. */
-    int32_t axis = q.blocked ? onnx_type(c, q.x)->rank - 1 : q.axis;
-    EAO_TRY(quantize_rt(c, q.x, q.scale, q.zero, axis, to, &y));
-    return onnx_result(c, 0, y);
-  }
-  if (!eao_dtype_is_float(onnx_type(c, q.x)->dtype)) EAO_TRY(onnx_cast(c, q.x, EAO_F32, &q.x));
+  int32_t axis;
+  if (x == EAO_NONE || scale == EAO_NONE)
+    return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
+  if (!is_typed(c)) return qdq_inputs(c);
+  (void)onnx_attr_int(c, "saturate", 1);
+  (void)onnx_attr_int(c, "precision", 0);
+  EAO_TRY(axis_of(c, x, scale, &axis));
+  EAO_TRY(output_dtype(c, EAO_U8, &to));
+  to = type_of_zero(c, zero, to);
+  if (!eao_dtype_is_float(onnx_type(c, x)->dtype)) EAO_TRY(onnx_cast(c, x, EAO_F32, &x));
   EAO_TRY(onnx_begin(c, "quantize"));
-  EAO_TRY(declare_q(c, c->out[0], to, q.scale, q.zero, q.axis));
-  return onnx_end_out(c, &q.x, 1);
+  EAO_TRY(declare_q(c, c->out[0], to, scale, zero, axis));
+  return onnx_end_out(c, &x, 1);
 }
 
-static eao_status dequantize_linear(onnx_call *c) {
-  qdq q;
+eao_status onnx_dequantize_linear(onnx_call *c) {
+  eao_vid x = onnx_in(c, 0), scale = onnx_in(c, 1), zero = onnx_in(c, 2);
   eao_dtype to;
-  eao_vid y;
-  EAO_TRY(read_qdq(c, &q));
-  EAO_TRY(check_type(c, q.x, q.zero));
-  EAO_TRY(output_dtype(c, onnx_type(c, onnx_in(c, 1))->dtype, &to));
-  if (q.blocked || !onnx_q_const(c, q.scale, q.zero)) {
-    int32_t axis = q.blocked ? onnx_type(c, q.x)->rank - 1 : q.axis;
-    EAO_TRY(dequantize_rt(c, q.x, q.scale, q.zero, axis, to, &y));
-    return onnx_result(c, 0, y);
-  }
-  eao_quant quant;
-  EAO_TRY(quant_of(c, q.scale, q.zero, q.axis, &quant));
-  EAO_TRY(view_as(c, q.x, &quant, &q.x));
+  eao_quant q;
+  int32_t axis;
+  if (x == EAO_NONE || scale == EAO_NONE)
+    return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
+  EAO_TRY(check_type(c, x, zero));
+  if (!is_typed(c)) return qdq_inputs(c);
+  EAO_TRY(axis_of(c, x, scale, &axis));
+  EAO_TRY(output_dtype(c, onnx_type(c, scale)->dtype, &to));
+  EAO_TRY(quant_of(c, scale, zero, axis, &q));
+  EAO_TRY(view_as(c, x, &q, &x));
   EAO_TRY(onnx_begin(c, "dequantize"));
   c->g->value[c->out[0]].t.dtype = to;
-  return onnx_end_out(c, &q.x, 1);
+  return onnx_end_out(c, &x, 1);
 }
 
-/* The function body that the ONNX operator documentation gives, range [0, 255]. */
 eao_status onnx_dynamic_quantize(onnx_call *c, eao_vid x, eao_vid *y, eao_vid *scale,
                                  eao_vid *zero) {
-  eao_vid lo, hi, nil, full, t;
-  EAO_TRY(onnx_scalar(c, EAO_F32, 0, &nil));
-  EAO_TRY(onnx_scalar(c, EAO_F32, 255, &full));
-  EAO_TRY(onnx_reduce(c, "reduce_min", x, NULL, 0, false, &lo));
-  EAO_TRY(onnx_reduce(c, "reduce_max", x, NULL, 0, false, &hi));
-  EAO_TRY(onnx_binary(c, "min", lo, nil, &lo));
-  EAO_TRY(onnx_binary(c, "max", hi, nil, &hi));
-  EAO_TRY(onnx_binary(c, "sub", hi, lo, &t));
-  EAO_TRY(onnx_binary(c, "div", t, full, scale));
-  EAO_TRY(onnx_binary(c, "div", lo, *scale, &t));
-  EAO_TRY(onnx_binary(c, "sub", nil, t, &t));
-  EAO_TRY(onnx_op1(c, "clip", (eao_vid[]){t, nil, full}, 3, &t));
-  EAO_TRY(onnx_op1(c, "round", &t, 1, &t));
-  EAO_TRY(onnx_cast(c, t, EAO_U8, zero));
-  return quantize_rt(c, x, *scale, *zero, -1, EAO_U8, y);
-}
-
-static eao_status dynamic_quantize_linear(onnx_call *c) {
-  eao_vid y, scale, zero;
-  if (onnx_in(c, 0) == EAO_NONE) return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
-  EAO_TRY(onnx_dynamic_quantize(c, c->in[0], &y, &scale, &zero));
-  EAO_TRY(onnx_result(c, 0, y));
-  EAO_TRY(onnx_result(c, 1, scale));
-  return onnx_result(c, 2, zero);
+  EAO_TRY(onnx_new_value(c, y));
+  EAO_TRY(onnx_new_value(c, scale));
+  EAO_TRY(onnx_new_value(c, zero));
+  EAO_TRY(onnx_begin(c, "dynamic_quantize_linear"));
+  return onnx_end(c, &x, 1, (eao_vid[]){*y, *scale, *zero}, 3);
 }
 
 /* ---- QLinear ops ---- */
@@ -411,9 +318,8 @@ static eao_status qlinear_matmul(onnx_call *c) {
 }
 
 const onnx_rule onnx_rules_quant[] = {
-    {"QuantizeLinear", 10, 0, quantize_linear, NULL},
-    {"DequantizeLinear", 10, 0, dequantize_linear, NULL},
-    {"DynamicQuantizeLinear", 11, 0, dynamic_quantize_linear, NULL},
+    {"QuantizeLinear", 10, 0, onnx_quantize_linear, "quantize_linear"},
+    {"DequantizeLinear", 10, 0, onnx_dequantize_linear, "dequantize_linear"},
     {"QLinearConv", 10, 0, onnx_qlinear_conv, NULL},
     {"QLinearMatMul", 10, 0, qlinear_matmul, NULL},
     {0},

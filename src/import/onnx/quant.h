@@ -20,6 +20,9 @@ eao_status onnx_dequantize(onnx_call *c, eao_vid x, eao_vid scale, eao_vid zero,
 /* x -> u8, scale, zero point from x's own range. */
 eao_status onnx_dynamic_quantize(onnx_call *c, eao_vid x, eao_vid *y, eao_vid *scale,
                                  eao_vid *zero) EAO_MUST_CHECK;
+/* Whole nodes that both domains have; arg as in their rules. */
+eao_status onnx_quantize_linear(onnx_call *c) EAO_MUST_CHECK;
+eao_status onnx_dequantize_linear(onnx_call *c) EAO_MUST_CHECK;
 eao_status onnx_qlinear_conv(onnx_call *c) EAO_MUST_CHECK;
 
 #endif
