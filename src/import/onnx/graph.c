@@ -3,10 +3,9 @@
 
 #include "import/onnx/lower.h"
 
-static const onnx_rule *const rules_onnx[] = {onnx_rules_basic,   onnx_rules_nn,
-                                              onnx_rules_move,    onnx_rules_quant,
-                                              onnx_rules_control, onnx_rules_loss};
-static const onnx_rule *const rules_ms[] = {onnx_rules_ms};
+static const onnx_rule *const rules_onnx[] = {onnx_rules_basic, onnx_rules_nn, onnx_rules_move,
+                                              onnx_rules_quant, onnx_rules_control};
+static const onnx_rule *const rules_ms[] = {onnx_rules_ms, onnx_rules_attention};
 
 /* ---- names ---- */
 

@@ -82,7 +82,7 @@ typedef struct onnx_rule {
 } onnx_rule;
 
 extern const onnx_rule onnx_rules_basic[], onnx_rules_nn[], onnx_rules_move[], onnx_rules_quant[],
-    onnx_rules_ms[], onnx_rules_loss[], onnx_rules_control[];
+    onnx_rules_ms[], onnx_rules_attention[], onnx_rules_control[];
 
 /* ---- assembling ops ---- */
 

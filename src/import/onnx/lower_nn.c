@@ -46,7 +46,16 @@ static eao_status old_batch_norm(onnx_call *c) {
   return onnx_end_out(c, c->in, c->n_in);
 }
 
+static eao_status mean_variance(onnx_call *c) {
+  static const int64_t usual[] = {0, 2, 3};
+  EAO_TRY(onnx_begin(c, "mean_variance_norm"));
+  onnx_set_ints(c, "axes", usual, 3);
+  EAO_TRY(onnx_take(c));
+  return onnx_end_out(c, c->in, c->n_in);
+}
+
 const onnx_rule onnx_rules_nn[] = {
+    {"MeanVarianceNormalization", 9, 0, mean_variance, NULL},
     {"GlobalAveragePool", 1, 0, global_pool, "reduce_mean"},
     {"GlobalMaxPool", 1, 0, global_pool, "reduce_max"},
     {"GlobalLpPool", 1, 0, global_pool, NULL},

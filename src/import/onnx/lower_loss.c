@@ -1,5 +1,0 @@
-#include "import/onnx/lower.h"
-
-const onnx_rule onnx_rules_loss[] = {
-    {0},
-};
