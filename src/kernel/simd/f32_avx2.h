@@ -1,0 +1,53 @@
+/* Vectors of 8 floats. The same names exist for every ISA, so that a template in tmpl/ is written
+ * once; include exactly one simd/f32_*.h. */
+#ifndef EAO_KERNEL_SIMD_F32_AVX2_H
+#define EAO_KERNEL_SIMD_F32_AVX2_H
+
+#include <immintrin.h>
+
+#define EAO_SIMD(name) name##_avx2
+enum { VL = 8 };
+typedef __m256 vf;
+
+static inline vf v_load(const float *p) {
+  return _mm256_loadu_ps(p);
+}
+static inline vf v_all(float x) {
+  return _mm256_set1_ps(x);
+}
+static inline vf v_fma(vf a, vf b, vf c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+static inline vf v_add(vf a, vf b) {
+  return _mm256_add_ps(a, b);
+}
+static inline vf v_mul(vf a, vf b) {
+  return _mm256_mul_ps(a, b);
+}
+/* NaN in b passes through: max(lo, NaN) = NaN. */
+static inline vf v_max(vf a, vf b) {
+  return _mm256_max_ps(a, b);
+}
+static inline vf v_min(vf a, vf b) {
+  return _mm256_min_ps(a, b);
+}
+static inline void v_store(float *p, vf v) {
+  _mm256_storeu_ps(p, v);
+}
+/* The first n of VL lanes. */
+static inline __m256i v_mask(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline void v_store_n(float *p, vf v, int n) {
+  _mm256_maskstore_ps(p, v_mask(n), v);
+}
+static inline vf v_load_n(const float *p, int n) {
+  return _mm256_maskload_ps(p, v_mask(n));
+}
+static inline float v_sum(vf v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* Vectors of 16 floats; see f32_avx2.h. */
+#ifndef EAO_KERNEL_SIMD_F32_AVX512_H
+#define EAO_KERNEL_SIMD_F32_AVX512_H
+
+#include <immintrin.h>
+
+#define EAO_SIMD(name) name##_avx512
+enum { VL = 16 };
+typedef __m512 vf;
+
+static inline vf v_load(const float *p) {
+  return _mm512_loadu_ps(p);
+}
+static inline vf v_all(float x) {
+  return _mm512_set1_ps(x);
+}
+static inline vf v_fma(vf a, vf b, vf c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+static inline vf v_add(vf a, vf b) {
+  return _mm512_add_ps(a, b);
+}
+static inline vf v_mul(vf a, vf b) {
+  return _mm512_mul_ps(a, b);
+}
+static inline vf v_max(vf a, vf b) {
+  return _mm512_max_ps(a, b);
+}
+static inline vf v_min(vf a, vf b) {
+  return _mm512_min_ps(a, b);
+}
+static inline void v_store(float *p, vf v) {
+  _mm512_storeu_ps(p, v);
+}
+static inline __mmask16 v_mask(int n) {
+  return (__mmask16)((1u << n) - 1);
+}
+static inline void v_store_n(float *p, vf v, int n) {
+  _mm512_mask_storeu_ps(p, v_mask(n), v);
+}
+static inline vf v_load_n(const float *p, int n) {
+  return _mm512_maskz_loadu_ps(v_mask(n), p);
+}
+static inline float v_sum(vf v) {
+  return _mm512_reduce_add_ps(v);
+}
+
+#endif
