@@ -4,6 +4,7 @@
 #define EAO_KERNEL_PLAIN_CONV_F32_H
 
 #include "kernel/ref/conv.h"
+#include "kernel/ref/matmul.h"
 #include "kernel/step.h"
 
 /* A 2-d convolution in channels-last layout; a 1-d one has height 1. */

@@ -1,0 +1,138 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "checkkern.h"
+#include "kernel/ref/conv.h"
+#include "kernel/ref/matmul.h"
+
+static int64_t between(eao_rng *rng, int64_t lo, int64_t hi) {
+  return lo + (int64_t)eao_rng_below(rng, (uint64_t)(hi - lo + 1));
+}
+
+typedef struct conv_shape {
+  int64_t h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr;
+  bool depthwise, bias;
+  eao_act act;
+} conv_shape;
+
+static bool make_conv(const conv_shape *s, eao_rng *rng, ck_case *out) {
+  eao_conv_attr *a = (eao_conv_attr *)(void *)out->attr;
+  int64_t oh = (s->h + s->pt + s->pb - (s->kh - 1) * s->dh - 1) / s->sh + 1;
+  int64_t ow = (s->w + s->pl + s->pr - (s->kw - 1) * s->dw - 1) / s->sw + 1;
+  if (s->h + s->pt + s->pb < (s->kh - 1) * s->dh + 1 ||
+      s->w + s->pl + s->pr < (s->kw - 1) * s->dw + 1)
+    return false;
+  memset(out, 0, sizeof *out);
+  a->layout = EAO_LAYOUT_CHANNELS_LAST;
+  a->w_layout = s->depthwise ? EAO_WLAYOUT_1KO : EAO_WLAYOUT_OKI;
+  a->group = s->depthwise ? s->c : 1;
+  a->kernel = (eao_ints){.n = 2, .v = {s->kh, s->kw}};
+  a->strides = (eao_ints){.n = 2, .v = {s->sh, s->sw}};
+  a->dilations = (eao_ints){.n = 2, .v = {s->dh, s->dw}};
+  a->pads = (eao_ints){.n = 4, .v = {s->pt, s->pl, s->pb, s->pr}};
+  a->act = s->act;
+  int64_t o = s->depthwise ? s->c : s->o, ci = s->depthwise ? 1 : s->c;
+  out->n_in = 3;
+  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {1, s->h, s->w, s->c}};
+  out->in[1] = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {o, s->kh, s->kw, ci}};
+  if (s->depthwise)
+    out->in[1] = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {1, s->kh, s->kw, o}};
+  if (s->bias) out->in[2] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {o}};
+  out->out = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {1, oh, ow, o}};
+  for (uint32_t i = 0; i < 3; i++)
+    if (out->in[i].dtype) ck_fill(&out->in[i], rng, 1);
+  out->macs = (uint64_t)(oh * ow * o * s->kh * s->kw * ci);
+  out->magnitude = (double)(s->kh * s->kw * ci) / 3 + 1;
+  snprintf(out->text, sizeof out->text, "%s %lldx%lldx%lld -> %lld, %lldx%lld/%lld%s",
+           s->depthwise ? "depthwise" : "conv", (long long)s->h, (long long)s->w, (long long)s->c,
+           (long long)o, (long long)s->kh, (long long)s->kw, (long long)s->sh,
+           s->dh * s->dw > 1 ? " dilated" : "");
+  return true;
+}
+
+static bool random_conv(uint32_t j, eao_rng *rng, ck_case *out) {
+  static const int32_t acts[] = {EAO_ACT_NONE,        EAO_ACT_RELU,       EAO_ACT_RELU6,
+                                 EAO_ACT_CLIP,        EAO_ACT_LEAKY_RELU, EAO_ACT_HARD_SWISH,
+                                 EAO_ACT_HARD_SIGMOID};
+  conv_shape s = {.depthwise = j % 2, .bias = between(rng, 0, 3) > 0};
+  do {
+    s.h = between(rng, 1, 13);
+    s.w = between(rng, 1, 29);
+    s.c = between(rng, 1, 5) == 1 ? between(rng, 1, 70) : between(rng, 1, 20);
+    s.o = between(rng, 1, 70);
+    s.kh = between(rng, 1, 4);
+    s.kw = between(rng, 1, 4);
+    if (between(rng, 0, 2) == 0) s.kh = s.kw = 1;
+    s.sh = between(rng, 1, 2);
+    s.sw = between(rng, 1, 3);
+    s.dh = between(rng, 0, 4) ? 1 : 2;
+    s.dw = between(rng, 0, 4) ? 1 : 2;
+    s.pt = between(rng, 0, s.kh - 1);
+    s.pl = between(rng, 0, s.kw - 1);
+    s.pb = between(rng, 0, s.kh); /* also more than the kernel needs, as row bands have */
+    s.pr = between(rng, 0, s.kw - 1);
+    s.act = (eao_act){acts[between(rng, 0, 6)], 0.25f, 0.5f};
+    if (s.act.kind == EAO_ACT_CLIP) s.act.a = -0.5f;
+  } while (s.depthwise && s.c == 1);
+  while (!make_conv(&s, rng, out)) s.pb++, s.pr++;
+  return true;
+}
+
+static bool make_fc(int64_t m, int64_t k, int64_t n, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  ((eao_fully_connected_attr *)(void *)out->attr)->keep_dims = 1;
+  out->n_in = 3;
+  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 2, .dim = {m, k}};
+  out->in[1] = (eao_tensor){.dtype = EAO_F32, .rank = 2, .dim = {n, k}};
+  out->in[2] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {n}};
+  out->out = (eao_tensor){.dtype = EAO_F32, .rank = 2, .dim = {m, n}};
+  for (uint32_t i = 0; i < 3; i++) ck_fill(&out->in[i], rng, 1);
+  out->macs = (uint64_t)(m * k * n);
+  out->magnitude = (double)k / 3 + 1;
+  snprintf(out->text, sizeof out->text, "fully connected %lld x %lld -> %lld", (long long)m,
+           (long long)k, (long long)n);
+  return true;
+}
+
+bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
+  switch (op) {
+  case EAO_OP_conv: return random_conv(j, rng, out);
+  case EAO_OP_fully_connected:
+    return make_fc(between(rng, 0, 1) ? 1 : between(rng, 2, 40), between(rng, 1, 90),
+                   between(rng, 1, 90), rng, out);
+  case EAO_OP_relu:
+    memset(out, 0, sizeof *out);
+    out->n_in = 1;
+    out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {between(rng, 1, 200)}};
+    out->out = out->in[0];
+    out->magnitude = 1;
+    ck_fill(&out->in[0], rng, 2);
+    return true;
+  default: return false;
+  }
+}
+
+bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
+  static const conv_shape convs[] = {
+      {224, 224, 3, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, false, true, {0}},
+      {112, 112, 32, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
+      {56, 56, 24, 144, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
+      {28, 28, 192, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
+      {14, 14, 384, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
+      {7, 7, 320, 1280, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
+      {56, 56, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
+      {28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
+      {14, 14, 256, 256, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
+      {7, 7, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
+      {112, 112, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, {0}},
+      {112, 112, 96, 96, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, true, true, {0}},
+      {28, 28, 192, 192, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, {0}},
+      {14, 14, 576, 576, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, {0}},
+      {7, 7, 960, 960, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, true, true, {0}},
+  };
+  static const int64_t fcs[][3] = {{1, 1280, 1000}, {1, 640, 128}, {128, 384, 1536}};
+  if (op == EAO_OP_conv && j < EAO_COUNT(convs)) return make_conv(&convs[j], rng, out);
+  if (op == EAO_OP_fully_connected && j < EAO_COUNT(fcs))
+    return make_fc(fcs[j][0], fcs[j][1], fcs[j][2], rng, out);
+  return false;
+}
