@@ -110,7 +110,7 @@ static void fixed_point(void **state) {
 
 static void all_accumulators(void **state) {
   (void)state;
-  static const float ms[] = {0.00041234567f, 0x1.921fb6p-9f, 0x1p-10f, 0.0253f, 1.7f};
+  static const float ms[] = {0.00041234567f, 0x1.921fb6p-9f, 0.0253f};
   for (size_t i = 0; i < sizeof ms / sizeof ms[0]; i++) {
     eao_requant_int k = eao_requant_split(eao_f32_bits(ms[i]));
     int32_t acc = INT32_MIN;

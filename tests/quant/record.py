@@ -470,7 +470,56 @@ def reduce(op, dtype):
            1 if dtype is np.int16 and op in ("mean", "sum") else 0)
 
 
+# ---- images ----
+
+def resize(dtype, linear):
+    x = io(dtype, (1, int(rng.integers(2, 7)), int(rng.integers(2, 7)), int(rng.choice([1, 3]))))
+    y = T(dtype, (1,), x.scale, x.zero)
+    size = np.array([rng.integers(1, 12), rng.integers(1, 12)], np.int32)
+    sz = T(np.int32, (2,), data=size)
+    opt = fb.ResizeBilinearOptionsT() if linear else fb.ResizeNearestNeighborOptionsT()
+    corners, half = [(False, False), (True, False), (False, True)][rng.integers(0, 3)]
+    opt.alignCorners, opt.halfPixelCenters = corners, half
+    m = model(B.RESIZE_BILINEAR if linear else B.RESIZE_NEAREST_NEIGHBOR,
+              O.ResizeBilinearOptions if linear else O.ResizeNearestNeighborOptions, opt, [x, sz], {1}, [y], 3)
+    if linear:
+        coord, near = "align_corners" if corners else "half_pixel" if half else "asymmetric", ""
+    else:
+        coord = "align_corners" if corners else "tf_half_pixel_for_nn" if half else "asymmetric"
+        near = "nearest_mode=" + ("round_prefer_ceil" if corners else "floor")
+    sizes = T(np.int64, (2,), data=size.astype(np.int64))
+    w.case("resize", "resize", [f"mode={'linear' if linear else 'nearest'}", f"coordinate_transformation_mode={coord}", near,
+                                "axes=[1, 2]"], [x, None, None, sizes], y, run(m, [x.data])[0],
+           1 if linear else 0)
+
+
+def concat(dtype, same):
+    xs = [io(dtype, (2, int(rng.integers(1, 6)), 3)) for _ in range(int(rng.integers(1, 5)))]
+    y = out(dtype)
+    for x in xs:
+        if same:
+            x.scale, x.zero = y.scale, y.zero
+        else:
+            y.scale = np.atleast_1d(np.float32(max(float(y.scale[0]), float(x.scale[0]))))
+    opt = fb.ConcatenationOptionsT()
+    opt.axis = 1
+    m = model(B.CONCATENATION, O.ConcatenationOptions, opt, xs, set(), [y], 2)
+    w.case("concat", "concat", ["axis=1"], xs, y, run(m, [x.data for x in xs])[0], 0)
+
+
+def pad(dtype):
+    x = io(dtype, (2, 3, 4))
+    y = T(dtype, (1,), x.scale, x.zero)
+    p = T(np.int32, (3, 2), data=rng.integers(0, 3, (3, 2)).astype(np.int32))
+    m = model(B.PAD, O.PadOptions, fb.PadOptionsT(), [x, p], {1}, [y], 2)
+    pads = T(np.int64, (6,), data=p.data.T.astype(np.int64))
+    w.case("pad", "pad", [], [x, pads], y, run(m, [x.data])[0], 0)
+
+
 CASES = {
+    "resize": [lambda t=t, l=l: resize(t, l) for t in (np.int8, np.uint8) for l in (True, False)],
+    "concat": [lambda: concat(np.int8, True), lambda: concat(np.uint8, False), lambda: concat(np.uint8, True)],
+    "pad": [lambda: pad(np.int8), lambda: pad(np.uint8)],
     "softmax": [lambda: softmax(np.int8), lambda: softmax(np.uint8), lambda: softmax(np.int16)],
     "log_softmax": [lambda: softmax(np.int8, True), lambda: softmax(np.uint8, True)],
     "conv": [lambda: conv(np.int8), lambda: conv(np.uint8), lambda: conv(np.int16)],

@@ -1,3 +1,4 @@
+#include "kernel/ref/quant.h"
 #include "kernel/ref/resize.h"
 
 #include <math.h>
@@ -242,8 +243,7 @@ eao_status eao_ref_resize(eao_kcall *c) {
   const eao_resize_attr *a = c->attr;
   const eao_tensor *x = c->in[0], *roi = c->n_in > 1 ? c->in[1] : NULL;
   eao_tensor *y = c->out[0];
-  if (x->quant.n > 0 && a->mode != EAO_RESIZE_NEAREST)
-    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "resize has no kernel that interpolates integers");
+  if (eao_q_call(c) && !eao_q_same(x, y)) return eao_kfail_quant(c);
   eao_resize_plan p;
   const char *why;
   eao_status st = plan_of(c, &p, &why);
@@ -271,6 +271,8 @@ eao_status eao_ref_resize(eao_kcall *c) {
       eao_set_f64(y, i, (double)a->extrapolation);
     else if (exact)
       eao_set_i64(y, i, eao_get_i64(x, from));
+    else if (eao_q_is(x))
+      eao_set_f64(y, i, floor(sample(&s) + 0.5));
     else
       eao_set_f64(y, i, sample(&s));
     for (int32_t d = x->rank - 1; d >= 0 && ++index[d] == y->dim[d]; d--) index[d] = 0;
