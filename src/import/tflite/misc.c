@@ -7,6 +7,7 @@
 #include "kernel/ref/gather.h"
 #include "kernel/ref/norm.h"
 #include "kernel/ref/reduce.h"
+#include "kernel/ref/resize.h"
 
 static eao_status cast_to(eao_tfl_op *o, eao_vid in, eao_vid out) {
   eao_cast_attr a = {.to = (int32_t)o->s->g->value[out].t.dtype};
@@ -64,6 +65,34 @@ eao_status eao_tfl_lrn(eao_tfl_op *o) {
   EAO_TRY(eao_tfl_need(o, 0, &in));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_lrn, &a, &in, 1, &out, 1);
+}
+
+eao_status eao_tfl_resize(eao_tfl_op *o) {
+  bool nearest = o->row->code == TFL_RESIZE_NEAREST_NEIGHBOR;
+  bool align = eao_ftab_u8(&o->opt,
+                           nearest ? TFL_RESIZE_NEAREST_NEIGHBOR_ALIGN_CORNERS
+                                   : TFL_RESIZE_BILINEAR_ALIGN_CORNERS,
+                           0) != 0;
+  bool half = eao_ftab_u8(&o->opt,
+                          nearest ? TFL_RESIZE_NEAREST_NEIGHBOR_HALF_PIXEL_CENTERS
+                                  : TFL_RESIZE_BILINEAR_HALF_PIXEL_CENTERS,
+                          0) != 0;
+  eao_resize_attr a;
+  eao_vid in[4] = {EAO_NONE, EAO_NONE, EAO_NONE, EAO_NONE}, out;
+  eao_op_attr_defaults(eao_op_get(EAO_OP_resize), &a);
+  a.axes = (eao_ints){.n = 2, .v = {1, 2}};
+  a.mode = nearest ? EAO_RESIZE_NEAREST : EAO_RESIZE_LINEAR;
+  a.nearest = align ? EAO_NEAREST_ROUND_PREFER_CEIL : EAO_NEAREST_FLOOR;
+  a.coordinates = align     ? EAO_COORD_ALIGN_CORNERS
+                  : !half   ? EAO_COORD_ASYMMETRIC
+                  : nearest ? EAO_COORD_TF_HALF_PIXEL_NN
+                            : EAO_COORD_HALF_PIXEL;
+  if (align && half)
+    return eao_tfl_fail(o, EAO_ERR_FORMAT, "both align_corners and half_pixel_centers");
+  EAO_TRY(eao_tfl_need(o, 0, &in[0]));
+  EAO_TRY(eao_tfl_need(o, 1, &in[3]));
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return eao_tfl_node(o, EAO_OP_resize, &a, in, 4, &out, 1);
 }
 
 /* ---- made of several ---- */

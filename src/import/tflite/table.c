@@ -136,6 +136,8 @@ static const eao_tfl_row rows[] = {
     VIA(DENSIFY, identity, densify_op, OPT(Densify), 1, 1, 1),
     VIA(L2_NORMALIZATION, lp_norm, l2_norm, OPT(L2Norm), 1, 1, 1),
     VIA(LOCAL_RESPONSE_NORMALIZATION, lrn, lrn, OPT(LocalResponseNormalization), 1, 1, 1),
+    VIA(RESIZE_BILINEAR, resize, resize, OPT(ResizeBilinear), 2, 2, 1),
+    VIA(RESIZE_NEAREST_NEIGHBOR, resize, resize, OPT(ResizeNearestNeighbor), 2, 2, 1),
     VIA(BUCKETIZE, reduce_sum, bucketize, OPT(Bucketize), 1, 1, 1),
     VIA(UNIQUE, unique, unique, OPT(Unique), 1, 1, 2),
     VIA(COMPLEX_ABS, reduce_l2, complex_abs, 0, 1, 1, 1),

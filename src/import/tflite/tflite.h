@@ -192,6 +192,7 @@ eao_status eao_tfl_rank_op(eao_tfl_op *o);
 eao_status eao_tfl_read_variable(eao_tfl_op *o);
 eao_status eao_tfl_reduce(eao_tfl_op *o);
 eao_status eao_tfl_reshape(eao_tfl_op *o);
+eao_status eao_tfl_resize(eao_tfl_op *o);
 eao_status eao_tfl_reverse_sequence(eao_tfl_op *o);
 eao_status eao_tfl_right_shift(eao_tfl_op *o);
 eao_status eao_tfl_scatter_nd(eao_tfl_op *o);
