@@ -214,6 +214,62 @@ eao_status eao_compare(eao_model *a, eao_model *b, const eao_compare_opts *opts,
                        eao_comparison **out);
 void eao_comparison_destroy(eao_ctx *ctx, eao_comparison *c);
 
+/* ---- compiling ---------------------------------------------------------------------------------
+ * A model to the bytes that libeao (eao/rt.h) runs: graph rewritten, kernels chosen, memory
+ * planned. */
+
+typedef struct eao_compiled eao_compiled;
+
+typedef struct eao_compile_opts {
+  const char *target; /* device profile, name or path; NULL: this machine */
+  uint32_t threads;   /* that a session may use at most; 0: 1 */
+  uint64_t
+      ram_budget; /* bytes of the arena; streaming stops once it fits; 0: as small as possible */
+  bool no_stream; /* layer by layer */
+  bool ref_only;  /* reference kernels only */
+  bool verify;    /* compare with the interpreter before and after each pass */
+  bool golden;    /* carry a known-good run for the device's self-test */
+  const char *source; /* kept as metadata: what the model was made from; NULL: none */
+} eao_compile_opts;
+
+typedef struct eao_compiled_info {
+  uint64_t arena_bytes;           /* activations, band buffers, scratch */
+  uint64_t arena_bound_bytes;     /* most of it alive at once: no layout takes less */
+  uint64_t arena_bytes_layerwise; /* without streaming */
+  uint64_t arena_bound_layerwise_bytes;
+  uint64_t weight_bytes, file_bytes;
+  uint32_t n_step, n_pass, n_stage;
+} eao_compiled_info;
+
+typedef struct eao_compiled_step {
+  const char *name, *op, *kernel, *why; /* why: of the kernel's choice */
+  uint64_t macs, weight_bytes, out_bytes, scratch_bytes;
+  uint64_t live_bytes; /* of the arena, at its point of the program */
+  uint32_t stage;      /* streamed together with the other steps of that stage; EAO_NO_ID: alone */
+  uint32_t band_rows;  /* rows of its output that are kept; 0: all */
+  uint32_t rows;       /* of its output; 0 unless streamed */
+  bool in_place;       /* takes over its input's memory */
+} eao_compiled_step;
+
+typedef struct eao_compiled_pass {
+  const char *name, *doc;
+  uint32_t changes;
+  double ms;
+} eao_compiled_pass;
+
+/* The model's graph is rewritten on the way: what it computes, its inputs and outputs stay, numbers
+ * of nodes and values do not. All dimensions must be known (bind them when loading). The model must
+ * outlive the result. EAO_ERR_UNSUPPORTED names what cannot be compiled. */
+eao_status eao_model_compile(eao_model *m, const eao_compile_opts *opts, eao_compiled **out);
+void eao_compiled_destroy(eao_compiled *c);
+/* The package, 64-byte aligned: what eao_package_open_memory takes. */
+const void *eao_compiled_data(const eao_compiled *c, size_t *out_size);
+eao_status eao_compiled_save(const eao_compiled *c, const char *path);
+eao_compiled_info eao_compiled_get(const eao_compiled *c);
+/* i must be below the count. */
+eao_compiled_step eao_compiled_get_step(const eao_compiled *c, uint32_t i);
+eao_compiled_pass eao_compiled_get_pass(const eao_compiled *c, uint32_t i);
+
 #ifdef __cplusplus
 }
 #endif
