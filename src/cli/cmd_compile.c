@@ -149,7 +149,9 @@ static int run(eao_cli *c) {
 }
 
 static const eao_cli_option options[] = {
-    {"output", "FILE", "write the package here (usually *.eao); without it only the report is made",
+    {"output", "FILE",
+     "(or -o FILE) write the package here, usually *.eao; without it only the\n"
+     "report is made",
      false},
     {"target", "NAME", "device profile, name or path; default: this machine", false},
     {"threads", "N", "threads that a session may use; default 1", false},
@@ -163,10 +165,9 @@ static const eao_cli_option options[] = {
     EAO_CLI_SHAPE_OPTION};
 
 static const eao_cli_example examples[] = {
-    {"compile model.tflite --output model.eao", "a package for this machine"},
+    {"compile model.tflite -o model.eao", "a package for this machine"},
     {"compile model.onnx --shape batch=1 --explain", "what the compiler does with it and why"},
-    {"compile model.onnx --ram-kib 256 --output small.eao",
-     "no more streaming than the budget needs"},
+    {"compile model.onnx --ram-kib 256 -o small.eao", "no more streaming than the budget needs"},
 };
 
 const eao_cli_command eao_cmd_compile = {

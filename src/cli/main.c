@@ -87,6 +87,11 @@ static int parse(eao_cli *c, int argc, char **argv) {
     } else if (!only_args && strcmp(a, "-h") == 0) {
       int bad = push_value(c, "help", "");
       if (bad) return bad;
+    } else if (!only_args && strcmp(a, "-o") == 0 && find_option(c->cmd, "output", 6)) {
+      static char output[] = "--output";
+      argv[i] = output;
+      int bad = take_option(c, argc, argv, &i);
+      if (bad) return bad;
     } else if (!only_args && a[0] == '-' && a[1]) {
       return eao_cli_usage(c, "no option %s; options start with two dashes", a);
     } else if (c->n_args == EAO_CLI_ARGS_MAX) {
