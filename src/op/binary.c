@@ -62,14 +62,6 @@ static eao_status infer_arith(eao_infer *f) {
   return EAO_OK;
 }
 
-static eao_status infer_mod(eao_infer *f) {
-  const eao_mod_attr *attr = f->attr;
-  EAO_TRY(infer_num(f));
-  if (!attr->fmod && eao_dtype_is_float(f->in[0]->dtype))
-    return eao_infer_fail(f, EAO_ERR_TYPE, "floats need fmod = 1");
-  return EAO_OK;
-}
-
 static eao_status infer_pow(eao_infer *f) {
   EAO_TRY(eao_infer_types(f, "base", f->in[0], EAO_TYPES_NUM));
   EAO_TRY(eao_infer_types(f, "exponent", f->in[1], EAO_TYPES_NUM));
@@ -224,7 +216,7 @@ BINARY_A(mul, "a * b", "Mul", 7, SWAP, infer_arith, sample_num, eao_binary_attr,
 BINARY_A(div, "a / b; integers are truncated toward zero", "Div", 7, 0, infer_arith, sample_divide,
          eao_binary_attr, arith_attrs)
 BINARY(pow, "a to the power of b", "Pow", 7, 0, infer_pow, sample_pow)
-BINARY_A(mod, "remainder of a / b", "Mod", 10, 0, infer_mod, sample_mod, eao_mod_attr, mod_attrs)
+BINARY_A(mod, "remainder of a / b", "Mod", 10, 0, infer_num, sample_mod, eao_mod_attr, mod_attrs)
 BINARY(floor_div, "floor(a / b)", NULL, 0, 0, infer_num, sample_divide)
 BINARY(floor_mod, "a - b * floor(a / b)", NULL, 0, 0, infer_num, sample_divide)
 BINARY(squared_difference, "(a - b)^2", NULL, 0, SWAP, infer_num, sample_num)

@@ -9,13 +9,18 @@ static void to(vec x, vec want) {
 static void casts(void **state) {
   (void)state;
   to(VEC(EAO_F32, 4, 1.9, -1.9, 0.5, -0.5), VEC(EAO_I32, 4, 1, -1, 0, 0));
-  to(VEC(EAO_F32, 4, 300, -300, NAN, INFINITY), VEC(EAO_I8, 4, 127, -128, 0, 127));
+  to(VEC(EAO_F32, 4, 3e9, -3e9, NAN, INFINITY),
+     VEC(EAO_I32, 4, INT32_MAX, INT32_MIN, 0, INT32_MAX));
+  /* low bits, as numpy and ONNX Runtime have it */
+  to(VEC(EAO_F32, 4, 300, -300, NAN, 200), VEC(EAO_I8, 4, 44, -44, 0, -56));
+  to(VEC(EAO_F32, 3, -1, 3e9, 256), VEC(EAO_U32, 3, 4294967295, 3e9, 256));
+  to(VEC(EAO_F32, 3, 0x1p63, 0x1p70, 5), VEC(EAO_U64, 3, 0x1p63, 0x1p64, 5));
   to(VEC(EAO_I32, 4, 300, -1, 128, 65), VEC(EAO_I8, 4, 44, -1, -128, 65));
   to(VEC(EAO_I32, 4, 300, -1, 128, 65), VEC(EAO_U8, 4, 44, 255, 128, 65));
   to(VEC(EAO_F32, 4, 0, -0.25, NAN, 3), VEC(EAO_BOOL, 4, 0, 1, 1, 1));
   to(VEC(EAO_BOOL, 2, 0, 1), VEC(EAO_F16, 2, 0, 1));
   to(VEC(EAO_I4, 3, -8, -1, 7), VEC(EAO_F32, 3, -8, -1, 7));
-  to(VEC(EAO_F32, 4, -9, 20, 3.7, -1), VEC(EAO_U4, 4, 0, 15, 3, 0));
+  to(VEC(EAO_F32, 4, -9, 20, 3.7, -1), VEC(EAO_U4, 4, 7, 4, 3, 15));
   /* to half: overflow, ties to even, subnormals (numpy) */
   static const uint16_t half[] = {0x7BFF, 0x7BFF, 0x7C00, 0x0000, 0x0001, 0x6800, 0x6802};
   to(VEC(EAO_F32, 7, 65504, 65519.99, 65520, 1e-8, 5.97e-8, 2049, 2051), RAW(EAO_F16, 7, half));

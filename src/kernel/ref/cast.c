@@ -15,6 +15,34 @@ static double sticky_f64(int64_t v, bool is_unsigned) {
   return v < 0 && !is_unsigned ? -(double)mag : (double)mag;
 }
 
+/* Truncated, saturated to 32 bits, or 64 for types that need them, then the low bits: what
+ * hardware conversions followed by a narrowing give, so what other runtimes compute. */
+static void floats_to_ints(const eao_tensor *x, eao_tensor *y, int64_t i, int64_t n) {
+  bool wide = eao_dtype_bits(y->dtype) == 64 || y->dtype == EAO_U32;
+  int64_t v[EAO_BLOCK];
+  eao_load_i64(x, i, 1, n, v);
+  for (int64_t k = 0; !wide && k < n; k++)
+    v[k] = v[k] < INT32_MIN ? INT32_MIN : v[k] > INT32_MAX ? INT32_MAX : v[k];
+  eao_store_i64(y, i, 1, n, v);
+  for (int64_t k = i; y->dtype == EAO_U64 && k < i + n; k++) {
+    double d = eao_get_f64(x, k);
+    if (d >= 0x1p63) eao_set_f64(y, k, d);
+  }
+}
+
+static void ints_to_floats(const eao_tensor *x, eao_tensor *y, int64_t i, int64_t n) {
+  int64_t v[EAO_BLOCK];
+  double d[EAO_BLOCK];
+  bool wide = eao_dtype_bits(x->dtype) == 64 && y->dtype != EAO_F64;
+  if (wide) {
+    eao_load_i64(x, i, 1, n, v);
+    for (int64_t k = 0; k < n; k++) d[k] = sticky_f64(v[k], x->dtype == EAO_U64);
+  } else {
+    eao_load_f64(x, i, 1, n, d);
+  }
+  eao_store_f64(y, i, 1, n, d);
+}
+
 eao_status eao_ref_cast(eao_kcall *c) {
   const eao_tensor *x = c->in[0];
   eao_tensor *y = c->out[0];
@@ -24,17 +52,15 @@ eao_status eao_ref_cast(eao_kcall *c) {
     if (total) memcpy(y->data, x->data, (size_t)eao_dtype_bytes(x->dtype, total));
     return EAO_OK;
   }
-  bool from_float = eao_dtype_is_float(x->dtype);
-  bool from_wide = x->dtype == EAO_I64 || x->dtype == EAO_U64;
-  bool to_narrow = eao_dtype_is_float(y->dtype) && y->dtype != EAO_F64;
+  bool from_float = eao_dtype_is_float(x->dtype), to_float = eao_dtype_is_float(y->dtype);
   for (EAO_EACH_BLOCK(i, n, total)) {
-    if (from_float || (eao_dtype_is_float(y->dtype) && !(from_wide && to_narrow))) {
+    if (from_float && eao_dtype_is_int(y->dtype)) {
+      floats_to_ints(x, y, i, n);
+    } else if (from_float) {
       eao_load_f64(x, i, 1, n, d);
       eao_store_f64(y, i, 1, n, d);
-    } else if (to_narrow) {
-      eao_load_i64(x, i, 1, n, v);
-      for (int64_t k = 0; k < n; k++) d[k] = sticky_f64(v[k], x->dtype == EAO_U64);
-      eao_store_f64(y, i, 1, n, d);
+    } else if (to_float) {
+      ints_to_floats(x, y, i, n);
     } else {
       eao_load_i64(x, i, 1, n, v);
       eao_store_i64(y, i, 1, n, v);

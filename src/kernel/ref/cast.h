@@ -5,7 +5,8 @@
 
 #include "kernel/kernel.h"
 
-/* Float to integer truncates and saturates; integer to integer keeps the low bits. */
+/* Float to integer truncates and saturates to 32 or 64 bits; then, as from integer to integer, the
+ * low bits are kept. NaN becomes 0. */
 typedef struct eao_cast_attr {
   int32_t to; /* eao_dtype */
 } eao_cast_attr;

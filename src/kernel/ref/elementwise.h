@@ -25,7 +25,7 @@ typedef struct eao_binary_attr {
 } eao_binary_attr;
 
 typedef struct eao_mod_attr {
-  int32_t fmod; /* 0: sign of the divisor (integers only); 1: sign of the dividend, as C */
+  int32_t fmod; /* 0: sign of the divisor; 1: sign of the dividend, as C */
 } eao_mod_attr;
 
 typedef struct eao_bit_shift_attr {
