@@ -43,10 +43,6 @@ static eao_status infer_nms(eao_infer *f) {
   return EAO_OK;
 }
 
-static size_t nms_scratch(const eao_kcall *c) {
-  return eao_nms_scratch(c->in[1]);
-}
-
 static bool sample_nms(uint32_t k, eao_sample *s) {
   static const int64_t most = 3;
   static const float iou = 0.3f, least = 0.1f;
@@ -86,7 +82,7 @@ const eao_op_desc eao_op_non_max_suppression = {
     .onnx = "NonMaxSuppression",
     .infer = infer_nms,
     .ref = eao_ref_non_max_suppression,
-    .ref_scratch = nms_scratch,
+    .ref_scratch = eao_ref_nms_scratch,
     .sample = sample_nms,
 };
 
@@ -202,6 +198,6 @@ const eao_op_desc eao_op_detection_postprocess = {
     .n_attrs = EAO_COUNT(detection_attrs),
     .infer = infer_detection,
     .ref = eao_ref_detection_postprocess,
-    .ref_scratch = eao_detection_scratch,
+    .ref_scratch = eao_ref_detection_scratch,
     .sample = sample_detection,
 };

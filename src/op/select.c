@@ -67,10 +67,6 @@ static eao_status infer_unique(eao_infer *f) {
   return EAO_OK;
 }
 
-static size_t unique_scratch(const eao_kcall *c) {
-  return eao_unique_scratch(c->in[0], c->attr);
-}
-
 static bool sample_nonzero(uint32_t k, eao_sample *s) {
   if (!eao_sample_moved(k, &s->in[0])) return false;
   s->n_in = s->n_out = 1;
@@ -167,6 +163,6 @@ const eao_op_desc eao_op_unique = {
     .onnx = "Unique",
     .infer = infer_unique,
     .ref = eao_ref_unique,
-    .ref_scratch = unique_scratch,
+    .ref_scratch = eao_ref_unique_scratch,
     .sample = sample_unique,
 };

@@ -51,12 +51,6 @@ static eao_status infer_dft(eao_infer *f) {
   return EAO_OK;
 }
 
-static size_t dft_scratch(const eao_kcall *c) {
-  const eao_tensor *x = c->in[0], *where = c->n_in > 2 ? c->in[2] : NULL;
-  int32_t axis = eao_axis_from(where ? eao_get_i64(where, 0) : -2, x->rank);
-  return eao_fft_scratch(eao_dft_points(x, axis, c->n_in > 1 ? c->in[1] : NULL, c->attr));
-}
-
 static eao_status infer_stft(eao_infer *f) {
   const eao_stft_attr *a = f->attr;
   const eao_tensor *x = f->in[0], *step = f->in[1];
@@ -90,11 +84,6 @@ static eao_status infer_stft(eao_infer *f) {
                           (long long)n, (long long)hop, (long long)x->dim[1]);
   f->out[0].dim[1] = (x->dim[1] - n) / hop + 1;
   return EAO_OK;
-}
-
-static size_t stft_scratch(const eao_kcall *c) {
-  return eao_fft_scratch(
-      eao_stft_points(c->in[0], c->n_in > 2 ? c->in[2] : NULL, c->n_in > 3 ? c->in[3] : NULL));
 }
 
 static eao_status infer_window(eao_infer *f) {
@@ -215,7 +204,7 @@ const eao_op_desc eao_op_dft = {
     .onnx_since = 20,
     .infer = infer_dft,
     .ref = eao_ref_dft,
-    .ref_scratch = dft_scratch,
+    .ref_scratch = eao_ref_dft_scratch,
     .sample = sample_dft,
 };
 
@@ -240,7 +229,7 @@ const eao_op_desc eao_op_stft = {
     .onnx = "STFT",
     .infer = infer_stft,
     .ref = eao_ref_stft,
-    .ref_scratch = stft_scratch,
+    .ref_scratch = eao_ref_stft_scratch,
     .sample = sample_stft,
 };
 

@@ -38,6 +38,15 @@ static eao_status old_reshape(onnx_call *c) {
   return onnx_end_out(c, (eao_vid[]){onnx_in(c, 0), shape}, 2);
 }
 
+/* axis became an input in version 20; its default was 1. */
+static eao_status old_dft(onnx_call *c) {
+  eao_vid axis;
+  EAO_TRY(onnx_scalar(c, EAO_I64, (double)onnx_attr_int(c, "axis", 1), &axis));
+  EAO_TRY(onnx_begin(c, "dft"));
+  EAO_TRY(onnx_take(c));
+  return onnx_end_out(c, (eao_vid[]){onnx_in(c, 0), onnx_in(c, 1), axis}, 3);
+}
+
 /* pads and value became inputs in version 11. */
 static eao_status old_pad(onnx_call *c) {
   const int64_t *v;
@@ -126,6 +135,7 @@ eao_status onnx_reduce(onnx_call *c, const char *op, eao_vid x, const int64_t *a
 }
 
 const onnx_rule onnx_rules_move[] = {
+    {"DFT", 17, 19, old_dft, NULL},
     {"Squeeze", 1, 12, axes_attr, "squeeze"},
     {"Unsqueeze", 1, 12, axes_attr, "unsqueeze"},
     {"Slice", 1, 9, old_slice, NULL},

@@ -90,6 +90,10 @@ eao_status eao_ref_non_max_suppression(eao_kcall *c) {
   return EAO_OK;
 }
 
+size_t eao_ref_nms_scratch(const eao_kcall *c) {
+  return eao_nms_scratch(c->in[1]);
+}
+
 /* ---- TFLite detection post-processing ---- */
 
 typedef struct detector {
@@ -109,7 +113,7 @@ static float real(const eao_tensor *t, int64_t i) {
   return eao_quant_scale(t, i) * (float)(eao_get_i64(t, i) - eao_quant_zero(t, i));
 }
 
-size_t eao_detection_scratch(const eao_kcall *c) {
+size_t eao_ref_detection_scratch(const eao_kcall *c) {
   const eao_detection_attr *a = c->attr;
   size_t n = (size_t)c->in[0]->dim[1], top = a->use_regular_nms ? (size_t)a->max_detections : 0;
   return n * (5 * sizeof(float) + 3 * sizeof(int32_t) + 1) + 2 * top * (2 * sizeof(int32_t) + 4);

@@ -28,7 +28,8 @@ typedef struct eao_detection_attr {
 } eao_detection_attr;
 
 eao_status eao_ref_non_max_suppression(eao_kcall *c);
+size_t eao_ref_nms_scratch(const eao_kcall *c);
 eao_status eao_ref_detection_postprocess(eao_kcall *c);
-size_t eao_detection_scratch(const eao_kcall *c);
+size_t eao_ref_detection_scratch(const eao_kcall *c);
 
 #endif

@@ -338,3 +338,7 @@ eao_status eao_ref_unique(eao_kcall *c) {
     eao_set_i64(counts, group[i], eao_get_i64(counts, group[i]) + 1);
   return EAO_OK;
 }
+
+size_t eao_ref_unique_scratch(const eao_kcall *c) {
+  return eao_unique_scratch(c->in[0], c->attr);
+}

@@ -58,5 +58,6 @@ eao_status eao_ref_segment_sum(eao_kcall *c);
 eao_status eao_ref_nonzero(eao_kcall *c);
 eao_status eao_ref_compress(eao_kcall *c);
 eao_status eao_ref_unique(eao_kcall *c);
+size_t eao_ref_unique_scratch(const eao_kcall *c);
 
 #endif

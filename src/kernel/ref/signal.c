@@ -148,6 +148,12 @@ eao_status eao_ref_dft(eao_kcall *c) {
   return EAO_OK;
 }
 
+size_t eao_ref_dft_scratch(const eao_kcall *c) {
+  const eao_tensor *x = c->in[0], *where = c->n_in > 2 ? c->in[2] : NULL;
+  int32_t axis = eao_axis_from(where ? eao_get_i64(where, 0) : -2, x->rank);
+  return eao_fft_scratch(eao_dft_points(x, axis, c->n_in > 1 ? c->in[1] : NULL, c->attr));
+}
+
 /* ---- stft ---- */
 
 int64_t eao_stft_points(const eao_tensor *signal, const eao_tensor *window,
@@ -176,6 +182,11 @@ eao_status eao_ref_stft(eao_kcall *c) {
     for (int64_t k = 0; k < bins; k++) store(y, bf * bins + k, 2, p.out[k]);
   }
   return EAO_OK;
+}
+
+size_t eao_ref_stft_scratch(const eao_kcall *c) {
+  return eao_fft_scratch(
+      eao_stft_points(c->in[0], c->n_in > 2 ? c->in[2] : NULL, c->n_in > 3 ? c->in[3] : NULL));
 }
 
 /* ---- windows: a0 + a1 cos(2 pi k / n) + a2 cos(4 pi k / n) ---- */

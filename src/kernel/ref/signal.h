@@ -38,8 +38,10 @@ bool eao_mel_edge(const eao_tensor *const *in, int64_t i, int64_t *out_bin);
 
 /* x, optional dft_length, optional axis (default -2) */
 eao_status eao_ref_dft(eao_kcall *c);
+size_t eao_ref_dft_scratch(const eao_kcall *c);
 /* signal [batch, samples, 1 or 2], frame_step, optional window, optional frame_length */
 eao_status eao_ref_stft(eao_kcall *c);
+size_t eao_ref_stft_scratch(const eao_kcall *c);
 eao_status eao_ref_hann_window(eao_kcall *c);
 eao_status eao_ref_hamming_window(eao_kcall *c);
 eao_status eao_ref_blackman_window(eao_kcall *c);
