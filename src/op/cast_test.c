@@ -3,7 +3,7 @@
 #include "op/check.h"
 
 static void to(vec x, vec want) {
-  check1("cast", &(eao_cast_attr){want.dtype}, x, want, 0);
+  check1("cast", &(eao_cast_attr){(int32_t)want.dtype}, x, want, 0);
 }
 
 static void casts(void **state) {

@@ -104,7 +104,8 @@ static bool preferred(const eao_candidate *x, const eao_candidate *y) {
                                      EAO_METRIC_ENERGY_MJ};
   for (size_t i = 0; i < EAO_COUNT(order); i++) {
     if (!x->known[order[i]] || !y->known[order[i]]) continue;
-    if (cost(x, order[i]) != cost(y, order[i])) return cost(x, order[i]) < cost(y, order[i]);
+    if (cost(x, (int)order[i]) != cost(y, (int)order[i]))
+      return cost(x, (int)order[i]) < cost(y, (int)order[i]);
   }
   return false;
 }

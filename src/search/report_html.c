@@ -200,7 +200,7 @@ static void table(const eao_report *r, eao_text *o) {
     esc(o, c->what);
     eao_text_printf(o, "</td>");
     for (size_t k = 0; k < EAO_COUNT(columns); k++) {
-      int m = columns[k];
+      int m = (int)columns[k];
       eao_text_printf(o, "<td class=\"n%s\">",
                       c->known[m] && eao_budget_miss(&r->budget, c, columns[k]) > 0 ? " bad" : "");
       number(o, c->known[m] && !c->failed ? c->value[m] : (double)NAN);

@@ -123,22 +123,22 @@ static eao_status index_nodes(sorter *s, const onnx_node *node, uint32_t n) {
 
 /* Depth first from each node in file order; a node on the stack that is met again is a cycle. */
 static eao_status visit(sorter *s, const onnx_node *node, uint32_t n) {
-  enum { DONE = UINT32_MAX };
+  const uint32_t DONE = UINT32_MAX;
   for (uint32_t i = 0; i < n; i++) s->next[i] = s->first[i];
   for (uint32_t root = 0; root < n; root++) {
     uint32_t depth = 0;
-    if (s->next[root] == (uint32_t)DONE) continue;
+    if (s->next[root] == DONE) continue;
     s->stack[depth++] = root;
     while (depth) {
       uint32_t at = s->stack[depth - 1];
       if (s->next[at] == s->first[at + 1]) {
-        s->next[at] = (uint32_t)DONE;
+        s->next[at] = DONE;
         s->order[s->n_order++] = at;
         depth--;
         continue;
       }
       uint32_t dep = s->edge[s->next[at]++];
-      if (s->next[dep] == (uint32_t)DONE) continue;
+      if (s->next[dep] == DONE) continue;
       /* Begun and not done means on the stack. A node without inputs is done at once. */
       if (s->next[dep] != s->first[dep])
         return eao_fail(s->ctx, EAO_ERR_FORMAT, "node '%s' (%s) is part of a cycle", node[dep].name,
