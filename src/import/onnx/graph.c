@@ -7,6 +7,8 @@ static const onnx_rule *const rules_onnx[] = {onnx_rules_basic, onnx_rules_nn, o
                                               onnx_rules_quant, onnx_rules_control};
 static const onnx_rule *const rules_ms[] = {onnx_rules_ms, onnx_rules_attention};
 
+enum { MAX_ATTRS = 1024 /* of a node: they are searched one by one */ };
+
 /* ---- names ---- */
 
 void onnx_scope_deinit(onnx_scope *s) {
@@ -76,6 +78,7 @@ typedef struct sorter {
   uint32_t n_edge, cap_edge;
   uint32_t *first; /* of node i in edge; n + 1 entries */
   uint32_t *next, *stack, *order, n_order;
+  uint8_t *skip; /* constants that a later one replaces */
 } sorter;
 
 static eao_status add_use(sorter *s, const char *name, uint32_t user) {
@@ -101,20 +104,29 @@ static eao_status add_uses(sorter *s, const onnx_node *n, uint32_t user) {
 static eao_status index_nodes(sorter *s, const onnx_node *node, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     for (uint32_t k = 0; k < node[i].n_out; k++) {
-      bool twice = false;
-      if (*node[i].out[k]) EAO_TRY(eao_map_put(&s->producer, node[i].out[k], i, &twice));
-      if (twice)
+      uint32_t first;
+      if (!*node[i].out[k]) continue;
+      bool twice = eao_map_get(&s->producer, node[i].out[k], &first);
+      EAO_TRY(eao_map_put(&s->producer, node[i].out[k], i, NULL));
+      if (!twice) continue;
+      /* Tools append a constant under the name of the one that it replaces; ONNX Runtime takes the
+       * last one too. */
+      s->skip[first] = !strcmp(node[first].op, "Constant") && !strcmp(node[i].op, "Constant");
+      if (s->skip[first])
+        eao_warn(s->ctx, "constant '%s' is defined twice; the last one counts", node[i].out[k]);
+      else
         return eao_fail(s->ctx, EAO_ERR_FORMAT, "'%s' is computed by two nodes, the second is '%s'",
                         node[i].out[k], node[i].name);
     }
   }
   for (uint32_t i = 0; i < n; i++) {
     s->first[i] = s->n_edge;
-    for (uint32_t k = 0; k < node[i].n_in; k++)
-      for (uint32_t m = 0; m < node[i].n_out; m++)
-        if (*node[i].in[k] && !strcmp(node[i].in[k], node[i].out[m]))
-          return eao_fail(s->ctx, EAO_ERR_FORMAT, "node '%s' (%s) uses its own output '%s'",
-                          node[i].name, node[i].op, node[i].in[k]);
+    for (uint32_t k = 0; k < node[i].n_in; k++) {
+      uint32_t p;
+      if (eao_map_get(&s->producer, node[i].in[k], &p) && p == i)
+        return eao_fail(s->ctx, EAO_ERR_FORMAT, "node '%s' (%s) uses its own output '%s'",
+                        node[i].name, node[i].op, node[i].in[k]);
+    }
     EAO_TRY(add_uses(s, &node[i], i));
   }
   s->first[n] = s->n_edge;
@@ -127,7 +139,7 @@ static eao_status visit(sorter *s, const onnx_node *node, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) s->next[i] = s->first[i];
   for (uint32_t root = 0; root < n; root++) {
     uint32_t depth = 0;
-    if (s->next[root] == DONE) continue;
+    if (s->next[root] == DONE || s->skip[root]) continue;
     s->stack[depth++] = root;
     while (depth) {
       uint32_t at = s->stack[depth - 1];
@@ -149,14 +161,17 @@ static eao_status visit(sorter *s, const onnx_node *node, uint32_t n) {
   return EAO_OK;
 }
 
-static eao_status sort_nodes(onnx_import *im, const onnx_node *node, uint32_t n, uint32_t **out) {
+static eao_status sort_nodes(onnx_import *im, const onnx_node *node, uint32_t n, uint32_t **out,
+                             uint32_t *out_n) {
   sorter s = {.ctx = im->ctx};
   eao_map_init(&s.producer, im->ctx);
   s.first = eao_alloc(im->ctx, ((size_t)n + 1) * sizeof *s.first);
   s.next = eao_alloc(im->ctx, (size_t)n * sizeof *s.next);
   s.stack = eao_alloc(im->ctx, (size_t)n * sizeof *s.stack);
   s.order = eao_alloc(im->ctx, (size_t)n * sizeof *s.order);
-  eao_status st = s.first && s.next && s.stack && s.order ? EAO_OK : EAO_NOMEM(im->ctx);
+  s.skip = eao_alloc(im->ctx, n);
+  bool have = s.first && s.next && s.stack && s.order && s.skip;
+  eao_status st = have ? EAO_OK : EAO_NOMEM(im->ctx);
   if (st == EAO_OK) st = index_nodes(&s, node, n);
   if (st == EAO_OK) st = visit(&s, node, n);
   eao_map_deinit(&s.producer);
@@ -164,11 +179,13 @@ static eao_status sort_nodes(onnx_import *im, const onnx_node *node, uint32_t n,
   eao_free(im->ctx, s.first);
   eao_free(im->ctx, s.next);
   eao_free(im->ctx, s.stack);
+  eao_free(im->ctx, s.skip);
   if (st != EAO_OK) {
     eao_free(im->ctx, s.order);
     s.order = NULL;
   }
   *out = s.order;
+  *out_n = s.n_order;
   return st;
 }
 
@@ -216,15 +233,32 @@ static const onnx_rule *find_rule(const onnx_rule *const *list, size_t n, const 
   return NULL;
 }
 
-static const onnx_function *find_function(const onnx_call *c) {
-  const onnx_model *m = &c->s->im->model;
-  for (uint32_t i = 0; i < m->n_function; i++) {
-    const onnx_function *f = &m->function[i];
-    if (!strcmp(f->name, c->n->op) && !strcmp(f->domain, c->n->domain) &&
-        !strcmp(f->overload, c->n->overload))
-      return f;
+/* Functions are found by this key. */
+static const char *function_key(onnx_import *im, const char *domain, const char *name,
+                                const char *overload) {
+  return eao_arena_printf(&im->tmp, "%s/%s/%s", domain, name, overload);
+}
+
+eao_status onnx_index_functions(onnx_import *im) {
+  for (uint32_t i = 0; i < im->model.n_function; i++) {
+    const onnx_function *f = &im->model.function[i];
+    const char *key = function_key(im, f->domain, f->name, f->overload);
+    bool twice;
+    if (!key) return EAO_NOMEM(im->ctx);
+    EAO_TRY(eao_map_put(&im->functions, key, i, &twice));
+    if (twice)
+      return eao_fail(im->ctx, EAO_ERR_FORMAT, "function '%s' of domain '%s' is defined twice",
+                      f->name, f->domain);
   }
-  return NULL;
+  return EAO_OK;
+}
+
+static const onnx_function *find_function(const onnx_call *c) {
+  onnx_import *im = c->s->im;
+  uint32_t i;
+  if (!im->model.n_function) return NULL;
+  const char *key = function_key(im, c->n->domain, c->n->op, c->n->overload);
+  return key && eao_map_get(&im->functions, key, &i) ? &im->model.function[i] : NULL;
 }
 
 /* The op with this ONNX name whose semantics began at or before the node's version. */
@@ -317,7 +351,10 @@ static eao_status lower_node(onnx_scope *s, const onnx_node *rec) {
   onnx_node n = *rec;
   onnx_call c = {.s = s, .ctx = im->ctx, .g = s->body->g, .n = &n};
   c.version = opset_of(s, rec->domain);
-  eao_status st = resolve_attrs(s, rec, &n);
+  eao_status st = EAO_OK;
+  if (rec->n_attr > MAX_ATTRS)
+    st = eao_fail(im->ctx, EAO_ERR_FORMAT, "%u attributes are too many", rec->n_attr);
+  if (st == EAO_OK) st = resolve_attrs(s, rec, &n);
   if (st == EAO_OK && !*rec->domain && !c.version)
     st = eao_fail(im->ctx, EAO_ERR_FORMAT, "the file does not say the opset's version");
   if (st == EAO_OK && im->n_lowered++ >= im->ctx->limits.max_nodes)
@@ -334,10 +371,10 @@ static eao_status lower_node(onnx_scope *s, const onnx_node *rec) {
 }
 
 eao_status onnx_lower_nodes(onnx_scope *s, onnx_node *node, uint32_t n) {
-  uint32_t *order;
-  EAO_TRY(sort_nodes(s->im, node, n, &order));
+  uint32_t *order, n_order;
+  EAO_TRY(sort_nodes(s->im, node, n, &order, &n_order));
   eao_status st = EAO_OK;
-  for (uint32_t i = 0; st == EAO_OK && i < n; i++) st = lower_node(s, &node[order[i]]);
+  for (uint32_t i = 0; st == EAO_OK && i < n_order; i++) st = lower_node(s, &node[order[i]]);
   eao_free(s->im->ctx, order);
   return st;
 }

@@ -14,10 +14,11 @@ typedef struct onnx_import {
   const eao_import_opts *opts;
   const char *base_dir;
   eao_graph *root;
-  eao_map by_onnx;  /* ONNX op of domain "" -> op, for the ops that are one to one */
-  eao_map external; /* location -> index into root->file */
-  uint32_t depth;   /* of inlined functions and bodies */
-  uint32_t serial;  /* of inlined functions, for unique names */
+  eao_map by_onnx;   /* ONNX op of domain "" -> op, for the ops that are one to one */
+  eao_map functions; /* domain/name/overload -> model.function */
+  eao_map external;  /* location -> index into root->file */
+  uint32_t depth;    /* of inlined functions and bodies */
+  uint32_t serial;   /* of inlined functions, for unique names */
   uint64_t n_lowered;
 } onnx_import;
 
@@ -188,6 +189,7 @@ eao_status onnx_lower_graph(onnx_scope *s, const onnx_graph *g) EAO_MUST_CHECK;
 eao_status onnx_lower_nodes(onnx_scope *s, onnx_node *node, uint32_t n) EAO_MUST_CHECK;
 /* Type of a graph input or output. */
 eao_status onnx_value_type(onnx_scope *s, const onnx_value *v, eao_tensor *out) EAO_MUST_CHECK;
+eao_status onnx_index_functions(onnx_import *im) EAO_MUST_CHECK;
 eao_status onnx_inline(onnx_call *c, const onnx_function *f) EAO_MUST_CHECK;
 void onnx_scope_deinit(onnx_scope *s);
 void onnx_body_deinit(onnx_body *b);

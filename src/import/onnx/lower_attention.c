@@ -12,10 +12,11 @@ typedef struct heads {
   int64_t n_head;
 } heads;
 
-/* [batch, positions, heads * size] -> [batch, heads, positions, size] */
-static eao_status split_heads(onnx_call *c, eao_vid x, int64_t n_head, eao_vid *out) {
+/* [batch, positions, width] -> [batch, heads, positions, width / heads] */
+static eao_status split_heads(onnx_call *c, eao_vid x, int64_t n_head, int64_t width,
+                              eao_vid *out) {
   static const int64_t perm[] = {0, 2, 1, 3};
-  const int64_t shape[] = {0, 0, n_head, -1};
+  const int64_t shape[] = {0, 0, n_head, width < 1 ? -1 : width / n_head};
   eao_vid s;
   EAO_TRY(onnx_i64s(c, shape, 4, &s));
   EAO_TRY(onnx_op1(c, "reshape", (eao_vid[]){x, s}, 2, &x));
@@ -205,7 +206,7 @@ static eao_status attention(onnx_call *c) {
     if (sizes[i] < 1 || sizes[i] > INT32_MAX)
       return onnx_fail(c, EAO_ERR_FORMAT, "qkv_hidden_sizes has %lld", (long long)sizes[i]);
     EAO_TRY(slice_axis(c, x, 2, at, at + sizes[i], &part[i]));
-    EAO_TRY(split_heads(c, part[i], h.n_head, &part[i]));
+    EAO_TRY(split_heads(c, part[i], h.n_head, sizes[i], &part[i]));
     at += sizes[i];
   }
   h.q = part[0];
@@ -220,7 +221,7 @@ static eao_status attention(onnx_call *c) {
 
 /* One of query, key, value with its third of the bias. */
 static eao_status projected(onnx_call *c, uint32_t i, int64_t n_head, int64_t bias_at,
-                            int64_t bias_n, eao_vid *out) {
+                            int64_t width, eao_vid *out) {
   eao_vid x = onnx_in(c, i), bias = onnx_in(c, 3);
   int32_t rank;
   EAO_TRY(onnx_rank(c, x, &rank));
@@ -230,10 +231,10 @@ static eao_status projected(onnx_call *c, uint32_t i, int64_t n_head, int64_t bi
   }
   if (rank != 3) return onnx_fail(c, EAO_ERR_UNSUPPORTED, "input %u of rank %d", i, rank);
   if (bias != EAO_NONE) {
-    EAO_TRY(slice_axis(c, bias, 0, bias_at, bias_at + bias_n, &bias));
+    EAO_TRY(slice_axis(c, bias, 0, bias_at, bias_at + width, &bias));
     EAO_TRY(onnx_binary(c, "add", x, bias, &x));
   }
-  return split_heads(c, x, n_head, out);
+  return split_heads(c, x, n_head, width, out);
 }
 
 static eao_status multi_head_attention(onnx_call *c) {

@@ -49,36 +49,47 @@ static eao_status build_body(onnx_call *c, const onnx_graph *g, const eao_tensor
   return st == EAO_OK ? st : eao_fail_within(c->ctx, st, "body '%s'", g->name);
 }
 
-static eao_vid captured_as(const onnx_body *b, eao_vid outer) {
-  for (uint32_t i = 0; i < b->n_capture; i++)
-    if (b->capture[i].outer == outer) return b->capture[i].inner;
-  return EAO_NONE;
+/* inner[v]: what the value v of the surrounding graph is called in a body. */
+static void index_captures(const onnx_body *b, eao_vid *inner, uint32_t n) {
+  memset(inner, 0xFF, n * sizeof *inner); /* EAO_NONE */
+  for (uint32_t i = 0; i < b->n_capture; i++) inner[b->capture[i].outer] = b->capture[i].inner;
 }
 
 /* Captures of all bodies, each once, become inputs of every body in one order. */
-static eao_status close_bodies(onnx_call *c, onnx_body *body, uint32_t n_body, eao_vid **out,
-                               uint32_t *out_n) {
-  uint32_t n = 0, cap = 0;
-  for (uint32_t i = 0; i < n_body; i++) cap += body[i].n_capture;
-  eao_vid *list = eao_arena_array(&c->s->im->tmp, cap, sizeof *list);
-  if (!list) return EAO_NOMEM(c->ctx);
-  for (uint32_t i = 0; i < n_body; i++)
-    for (uint32_t k = 0; k < body[i].n_capture; k++) {
-      bool have = false;
-      for (uint32_t m = 0; m < i && !have; m++)
-        have = captured_as(&body[m], body[i].capture[k].outer) != EAO_NONE;
-      if (!have) list[n++] = body[i].capture[k].outer;
-    }
-  for (uint32_t i = 0; i < n_body; i++)
+static eao_status close_with(onnx_call *c, onnx_body *body, uint32_t n_body, eao_vid *inner,
+                             eao_vid *list, uint32_t *out_n) {
+  uint32_t n_value = c->g->n_value, n = body[0].n_capture;
+  for (uint32_t k = 0; k < n; k++) list[k] = body[0].capture[k].outer;
+  if (n_body > 1) {
+    index_captures(&body[0], inner, n_value);
+    for (uint32_t k = 0; k < body[1].n_capture; k++)
+      if (inner[body[1].capture[k].outer] == EAO_NONE) list[n++] = body[1].capture[k].outer;
+  }
+  for (uint32_t i = 0; i < n_body; i++) {
+    index_captures(&body[i], inner, n_value);
     for (uint32_t k = 0; k < n; k++) {
-      eao_vid inner = captured_as(&body[i], list[k]);
-      if (inner == EAO_NONE)
-        EAO_TRY(eao_graph_add_value(body[i].g, NULL, &c->g->value[list[k]].t, &inner));
-      EAO_TRY(eao_graph_add_input(body[i].g, inner));
+      eao_vid v = inner[list[k]];
+      if (v == EAO_NONE) EAO_TRY(eao_graph_add_value(body[i].g, NULL, &c->g->value[list[k]].t, &v));
+      EAO_TRY(eao_graph_add_input(body[i].g, v));
     }
-  *out = list;
+  }
   *out_n = n;
   return EAO_OK;
+}
+
+static eao_status close_bodies(onnx_call *c, onnx_body *body, uint32_t n_body, eao_vid **out,
+                               uint32_t *out_n) {
+  uint64_t cap = 0;
+  for (uint32_t i = 0; i < n_body; i++) cap += body[i].n_capture;
+  *out_n = 0;
+  *out = eao_arena_array(&c->s->im->tmp, cap, sizeof **out);
+  if (!*out) return EAO_NOMEM(c->ctx);
+  if (!cap) return EAO_OK;
+  eao_vid *inner = eao_alloc(c->ctx, c->g->n_value * sizeof *inner);
+  if (!inner) return EAO_NOMEM(c->ctx);
+  eao_status s = close_with(c, body, n_body, inner, *out, out_n);
+  eao_free(c->ctx, inner);
+  return s;
 }
 
 static const onnx_graph *graph_attr(onnx_call *c, const char *name) {
@@ -149,11 +160,11 @@ static eao_status lower_if(onnx_call *c) {
 /* ---- Loop, Scan ---- */
 
 static eao_status end_loop(onnx_call *c, const char *op, uint32_t n_state, uint32_t n_in,
-                           const onnx_graph *g, const eao_tensor *passed, uint32_t n_passed) {
+                           const onnx_graph *g, const eao_tensor *passed) {
   onnx_body body = {0};
   eao_vid *captures;
   uint32_t n;
-  eao_status s = build_body(c, g, passed, n_passed, &body);
+  eao_status s = build_body(c, g, passed, n_in, &body);
   if (s == EAO_OK) s = close_bodies(c, &body, 1, &captures, &n);
   if (s == EAO_OK) s = onnx_begin(c, op);
   if (s == EAO_OK) s = onnx_take(c);
@@ -176,7 +187,7 @@ static eao_status lower_loop(onnx_call *c) {
   passed[1].dtype = EAO_BOOL;
   for (uint32_t i = 2; i < n_in; i++)
     if (onnx_in(c, i) != EAO_NONE) passed[i] = *onnx_type(c, c->in[i]);
-  return end_loop(c, "loop", n_in - 2, n_in, g, passed, n_in);
+  return end_loop(c, "loop", n_in - 2, n_in, g, passed);
 }
 
 static eao_status lower_scan(onnx_call *c) {
@@ -189,12 +200,49 @@ static eao_status lower_scan(onnx_call *c) {
   if (!passed) return EAO_NOMEM(c->ctx);
   for (uint32_t i = 0; i < n_in; i++)
     if (c->in[i] != EAO_NONE) passed[i] = *onnx_type(c, c->in[i]);
-  return end_loop(c, "scan", n_in - (uint32_t)n_scan, n_in, g, passed, n_in);
+  return end_loop(c, "scan", n_in - (uint32_t)n_scan, n_in, g, passed);
+}
+
+static eao_status axis0(onnx_call *c, const char *op, eao_vid x, eao_vid *out) {
+  eao_vid axes;
+  EAO_TRY(onnx_i64s(c, (int64_t[]){0}, 1, &axes));
+  return onnx_op1(c, op, (eao_vid[]){x, axes}, 2, out);
+}
+
+/* Version 8 has a batch axis in front of everything; a batch of one is today's scan. */
+static eao_status old_scan(onnx_call *c) {
+  uint32_t n_out = c->n_out;
+  eao_vid *want = eao_arena_array(&c->s->im->tmp, n_out, sizeof *want);
+  if (!want) return EAO_NOMEM(c->ctx);
+  if (onnx_in(c, 0) != EAO_NONE) return onnx_fail(c, EAO_ERR_UNSUPPORTED, "sequence lengths");
+  for (uint32_t i = 1; i < c->n_in; i++) {
+    const eao_tensor *t = c->in[i] == EAO_NONE ? NULL : onnx_type(c, c->in[i]);
+    if (!t || t->rank < 1 || t->dim[0] != 1)
+      return onnx_fail(c, EAO_ERR_UNSUPPORTED, "a batch other than 1 (input %u)", i);
+    EAO_TRY(axis0(c, "squeeze", c->in[i], &c->in[i]));
+  }
+  if (c->n_in < 2) return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
+  c->in++;
+  c->n_in--;
+  for (uint32_t i = 0; i < n_out; i++) {
+    want[i] = c->out[i];
+    if (want[i] != EAO_NONE) EAO_TRY(onnx_new_value(c, &c->out[i]));
+  }
+  EAO_TRY(lower_scan(c));
+  for (uint32_t i = 0; i < n_out; i++) {
+    eao_vid y = c->out[i];
+    c->out[i] = want[i];
+    if (y == EAO_NONE) continue;
+    EAO_TRY(axis0(c, "unsqueeze", y, &y));
+    EAO_TRY(onnx_result(c, i, y));
+  }
+  return EAO_OK;
 }
 
 const onnx_rule onnx_rules_control[] = {
     {"If", 1, 0, lower_if, NULL},
     {"Loop", 1, 0, lower_loop, NULL},
+    {"Scan", 8, 8, old_scan, NULL},
     {"Scan", 9, 0, lower_scan, NULL},
     {0},
 };

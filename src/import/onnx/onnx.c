@@ -3,7 +3,7 @@
 
 #include "import/onnx/lower.h"
 
-enum { OPSET_FIRST = 1, OPSET_LAST = 23 };
+enum { OPSET_FIRST = 1, OPSET_LAST = 23, MAX_OPSETS = 1024 };
 
 static const eao_shape_bind *find_bind(const eao_import_opts *o, const char *name, bool shape) {
   for (uint32_t i = 0; o && name && i < o->n_bind; i++)
@@ -121,6 +121,12 @@ static eao_status index_ops(onnx_import *im) {
 
 static eao_status check_opsets(onnx_import *im) {
   const onnx_model *m = &im->model;
+  if (m->n_opset > MAX_OPSETS)
+    return eao_fail(im->ctx, EAO_ERR_FORMAT, "%u opsets are too many", m->n_opset);
+  for (uint32_t i = 0; i < m->n_function; i++)
+    if (m->function[i].n_opset > MAX_OPSETS || m->function[i].n_attr > MAX_OPSETS)
+      return eao_fail(im->ctx, EAO_ERR_FORMAT, "function '%s' has too many opsets or attributes",
+                      m->function[i].name);
   for (uint32_t i = 0; i < m->n_opset; i++)
     if (!*m->opset[i].domain &&
         (m->opset[i].version < OPSET_FIRST || m->opset[i].version > OPSET_LAST))
@@ -157,6 +163,7 @@ static eao_status run(onnx_import *im) {
   EAO_TRY(onnx_read_model(im->ctx, &im->tmp, eao_pb_of(f->data, f->size), &im->model));
   EAO_TRY(check_opsets(im));
   EAO_TRY(index_ops(im));
+  EAO_TRY(onnx_index_functions(im));
   onnx_body body = {.g = im->root};
   onnx_scope s = {.im = im, .body = &body, .prefix = ""};
   s.opset = im->model.opset;
@@ -179,10 +186,12 @@ eao_status eao_import_onnx(eao_ctx *ctx, eao_file *file, const char *base_dir,
   }
   eao_arena_init(&im.tmp, ctx);
   eao_map_init(&im.by_onnx, ctx);
+  eao_map_init(&im.functions, ctx);
   eao_map_init(&im.external, ctx);
   eao_status s = eao_graph_add_file(im.root, file);
   if (s == EAO_OK) s = run(&im);
   eao_map_deinit(&im.by_onnx);
+  eao_map_deinit(&im.functions);
   eao_map_deinit(&im.external);
   eao_arena_deinit(&im.tmp);
   if (s != EAO_OK) {
