@@ -119,15 +119,12 @@ void eao_rewrite_remove(eao_rewrite *r, eao_node *n) {
   r->changes++;
 }
 
-eao_status eao_rewrite_constant(eao_rewrite *r, const char *name, const eao_tensor *t,
-                                eao_vid *out) {
+eao_status eao_rewrite_constant(eao_rewrite *r, const eao_tensor *t, eao_vid *out) {
   uint64_t bytes;
   EAO_TRY(eao_tensor_nbytes(r->ctx, t, &bytes));
   eao_tensor copy = *t;
   copy.data = eao_arena_dup(&r->g->root->arena, t->data, (size_t)bytes ? (size_t)bytes : 1);
   if (!copy.data) return EAO_NOMEM(r->ctx);
-  /* Two values must not share a name, and the old constant may have other uses. */
-  (void)name;
   return eao_graph_add_value(r->g, "", &copy, out);
 }
 

@@ -53,9 +53,8 @@ bool eao_rewrite_is_output(const eao_graph *g, eao_vid v);
  * or another output. */
 bool eao_rewrite_replace(eao_rewrite *r, eao_vid from, eao_vid to);
 void eao_rewrite_remove(eao_rewrite *r, eao_node *n);
-/* A constant that the graph owns; data is copied. name may be NULL. */
-eao_status eao_rewrite_constant(eao_rewrite *r, const char *name, const eao_tensor *t,
-                                eao_vid *out) EAO_MUST_CHECK;
+/* A constant that the graph owns; data is copied. */
+eao_status eao_rewrite_constant(eao_rewrite *r, const eao_tensor *t, eao_vid *out) EAO_MUST_CHECK;
 /* A node with one new output, whose type is inferred at the end of the pass. attr NULL: defaults.
  */
 eao_status eao_rewrite_node(eao_rewrite *r, uint16_t op, const char *name, const void *attr,
