@@ -82,7 +82,9 @@ typedef struct model {
   eao_interp *it;
 } model;
 
-static bool compare(const model *m, eao_session *s, bool *ok) {
+/* Reference kernels round once and must agree to the last bits; fast float kernels add in float, in
+ * another order, and the error of a hundred layers adds up. */
+static bool compare(const model *m, eao_session *s, double tolerance, bool *ok) {
   for (uint32_t i = 0; i < m->g->n_input; i++) {
     uint64_t n;
     if (eao_tensor_nbytes(m->ctx, &m->in[i], &n) != EAO_OK) return false;
@@ -97,7 +99,7 @@ static bool compare(const model *m, eao_session *s, bool *ok) {
     bool same = got->rank == m->want[i].rank && got->dtype == m->want[i].dtype;
     for (int32_t k = 0; same && k < got->rank; k++) same = got->dim[k] == m->want[i].dim[k];
     double d = same ? worst(got, &m->want[i]) : INFINITY;
-    bool good = d <= (eao_dtype_is_float(got->dtype) ? 1e-5 : 0);
+    bool good = d <= (eao_dtype_is_float(got->dtype) ? tolerance : 0);
     if (!good) {
       printf("  output %u differs: %g\n", i, d);
       *ok = false;
@@ -127,7 +129,9 @@ static bool compiled(const model *m, const eao_plan_opts *opts, bool *ok) {
     void *arena = aligned_alloc(64, n);
     eao_session *s;
     memset(arena, 0xA5, n);
-    if (eao_session_create(&package, arena, n, &s) != EAO_OK || !compare(m, s, ok)) *ok = false;
+    if (eao_session_create(&package, arena, n, &s) != EAO_OK ||
+        !compare(m, s, opts->ref_only ? 1e-6 : 3e-5, ok))
+      *ok = false;
     printf("  arena %8.1f KiB (bound %.1f), layer by layer %.1f (bound %.1f), %u steps, %u bands, "
            "%zu bytes\n",
            (double)p->arena_bytes / 1024, (double)p->arena_bound_bytes / 1024,
