@@ -150,9 +150,10 @@ const eao_cli_command eao_cmd_compare = {
     .args = "A B",
     .summary = "run two models on the same inputs and show where they differ",
     .text = "A is the reference. Inputs are random unless given, and fitted to B's element types,\n"
-            "quantisation and layout (NCHW or NHWC). Outputs are compared by position, inner "
-            "values by\n"
-            "name; quantised values by what they stand for. SQNR is 10 log10(signal / error).",
+            "quantisation and layout (NCHW or NHWC). Outputs are paired by name, place or shape, "
+            "inner\n"
+            "values by name; quantised values count as what they stand for.\n"
+            "SQNR is 10 log10(signal / error).",
     .min_args = 2,
     .max_args = 2,
     .options = options,

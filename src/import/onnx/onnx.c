@@ -136,8 +136,26 @@ static eao_status check_opsets(onnx_import *im) {
   return EAO_OK;
 }
 
+/* "17, com.microsoft 1" */
+static eao_status add_opset(onnx_import *im) {
+  eao_text t;
+  eao_text_init(&t, im->ctx);
+  for (uint32_t i = 0; i < im->model.n_opset; i++) {
+    const onnx_opset *o = &im->model.opset[i];
+    bool is_default = !*o->domain || strcmp(o->domain, "ai.onnx") == 0;
+    eao_text_printf(&t, "%s%s%s%lld", i ? ", " : "", is_default ? "" : o->domain,
+                    is_default ? "" : " ", (long long)o->version);
+  }
+  eao_status s = t.failed ? EAO_NOMEM(im->ctx)
+                 : t.p    ? eao_graph_add_meta(im->root, "onnx.opset", t.p)
+                          : EAO_OK;
+  eao_text_deinit(&t);
+  return s;
+}
+
 static eao_status add_meta(onnx_import *im) {
   const onnx_model *m = &im->model;
+  EAO_TRY(add_opset(im));
   if (*m->producer) EAO_TRY(eao_graph_add_meta(im->root, "producer", m->producer));
   if (*m->doc) EAO_TRY(eao_graph_add_meta(im->root, "description", m->doc));
   for (uint32_t i = 0; i < m->n_prop; i++)
