@@ -143,6 +143,8 @@ char *eao_cli_type(const eao_tensor *t, const char *const *dim_name, char buf[EA
 int eao_cli_json(json_t *j);
 /* null for NaN and infinities, which JSON lacks. */
 json_t *eao_cli_real(double v);
+/* With as few digits as tell the float from its neighbours. */
+json_t *eao_cli_real_f32(float v);
 /* A string, made valid UTF-8 when a file's is not. */
 json_t *eao_cli_string(const char *s);
 /* {name, dtype, shape: [..], dims: [..], scale, zero_point} */

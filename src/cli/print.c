@@ -166,6 +166,15 @@ json_t *eao_cli_real(double v) {
   return isfinite(v) ? json_real(v) : json_null();
 }
 
+json_t *eao_cli_real_f32(float v) {
+  char text[32];
+  for (int digits = 6; digits <= 9; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, (double)v);
+    if (strtof(text, NULL) == v) break;
+  }
+  return eao_cli_real(isfinite(v) ? strtod(text, NULL) : (double)v);
+}
+
 json_t *eao_cli_string(const char *s) {
   json_t *j = json_string(s);
   if (j) return j;
@@ -197,7 +206,7 @@ json_t *eao_cli_json_value(const eao_value_info *v) {
   json_object_set_new(j, "dims", dims);
   if (v->type.quant.n == 1) {
     const eao_quant *q = &v->type.quant;
-    json_object_set_new(j, "scale", eao_cli_real((double)q->scale[0]));
+    json_object_set_new(j, "scale", eao_cli_real_f32(q->scale[0]));
     json_object_set_new(j, "zero_point", json_integer(q->zero ? q->zero[0] : 0));
   }
   return j;

@@ -6,13 +6,14 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
-#include <jpeglib.h>
-#include <math.h>
-#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* jpeglib.h needs stdio.h before it */
+#include <jpeglib.h>
+#include <png.h>
 #include <zlib.h>
 
 #include "data/data.h"
@@ -69,8 +70,9 @@ static void npy_bytes(void **state) {
   (void)state;
   char want[132];
   memset(want, ' ', sizeof want);
-  memcpy(want, "\x93NUMPY\x01\0\x76\0{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }",
-         66);
+  static const char head[] =
+      "\x93NUMPY\x01\0\x76\0{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }";
+  memcpy(want, head, sizeof head - 1);
   want[127] = '\n';
   memcpy(want + 128, "\x01\0\xfe\xff", 4);
   eao_tensor t = {.dtype = EAO_I16, .rank = 1, .dim = {2}, .data = (int16_t[]){1, -2}};
