@@ -54,7 +54,37 @@ static eao_status mean_variance(onnx_call *c) {
   return onnx_end_out(c, c->in, c->n_in);
 }
 
+/* Upsample, and the Resize that had scales only: as an attribute or as the second input. */
+static eao_status old_resize(onnx_call *c) {
+  const char *mode = onnx_attr_str(c, "mode", "nearest");
+  const onnx_attr *list = onnx_attr_of(c, "scales");
+  eao_vid scales = onnx_in(c, 1);
+  if (list) {
+    eao_tensor data, type = {.dtype = EAO_F32, .rank = 1, .dim = {list->n_floats}};
+    if (list->type != ONNX_ATTR_FLOATS || !list->n_floats)
+      return onnx_fail(c, EAO_ERR_FORMAT, "attribute 'scales' must be a list of floats");
+    EAO_TRY(onnx_blank(c, &type, &scales, &data));
+    memcpy(data.data, list->floats, list->n_floats * sizeof *list->floats);
+  }
+  EAO_TRY(onnx_begin(c, "resize"));
+  onnx_set_enum(c, "mode", !strcmp(mode, "bilinear") ? "linear" : mode);
+  onnx_set_enum(c, "coordinate_transformation_mode", "asymmetric");
+  onnx_set_enum(c, "nearest_mode", "floor");
+  return onnx_end_out(c, (eao_vid[]){onnx_in(c, 0), EAO_NONE, scales}, 3);
+}
+
+/* Before version 16 positions were not shifted. */
+static eao_status old_roi_align(onnx_call *c) {
+  EAO_TRY(onnx_begin(c, "roi_align"));
+  EAO_TRY(onnx_take(c));
+  onnx_set_enum(c, "coordinate_transformation_mode", "output_half_pixel");
+  return onnx_end_out(c, c->in, c->n_in);
+}
+
 const onnx_rule onnx_rules_nn[] = {
+    {"Upsample", 7, 9, old_resize, NULL},
+    {"Resize", 10, 10, old_resize, NULL},
+    {"RoiAlign", 10, 15, old_roi_align, NULL},
     {"MeanVarianceNormalization", 9, 0, mean_variance, NULL},
     {"GlobalAveragePool", 1, 0, global_pool, "reduce_mean"},
     {"GlobalMaxPool", 1, 0, global_pool, "reduce_max"},
