@@ -38,7 +38,7 @@ typedef struct eao_recurrent_attr {
   int32_t linear_before_reset; /* gru: r acts on the product instead of on h */
   int32_t input_forget;        /* lstm: f = 1 - i */
   int64_t hidden_size;         /* 0: from the weights */
-  float clip;                  /* activations' inputs are clipped to [-clip, clip]; 0: not */
+  float clip;                  /* gates' inputs are clipped to [-clip, clip]; 0: not */
   int32_t pad;
   eao_ints activations; /* eao_gate_act per direction; empty: sigmoid tanh (tanh) */
   eao_floats alpha, beta;

@@ -3,7 +3,8 @@
 
 #include "kernel/ref/recurrent.h"
 
-enum { MAX_ACTS = 3, MAX_GATES = 4 };
+/* Number of the activation that lstm applies to its cell: its input is not clipped. */
+enum { MAX_ACTS = 3, MAX_GATES = 4, OF_CELL = 2 };
 
 typedef struct gate_act {
   int32_t kind;
@@ -55,7 +56,7 @@ static void acts(layer *l, const int32_t *defaults, int32_t per_dir) {
 static double activate(const layer *l, int32_t which, double x) {
   const gate_act *a = &l->act[l->dir][which];
   double clip = (double)l->attr->clip;
-  if (clip > 0) x = x < -clip ? -clip : x > clip ? clip : x;
+  if (clip > 0 && which != OF_CELL) x = x < -clip ? -clip : x > clip ? clip : x;
   switch (a->kind) {
   case EAO_GATE_SIGMOID: return 1 / (1 + exp(-x));
   case EAO_GATE_TANH: return tanh(x);
@@ -150,7 +151,7 @@ static void step_lstm(layer *l) {
     cell = f * cell + i * activate(l, 1, l->g[C * n + j]);
     double o = activate(l, 0, l->g[O * n + j] + peephole(l, 1, j, cell));
     l->c[j] = cell;
-    l->h[j] = o * activate(l, 2, cell);
+    l->h[j] = o * activate(l, OF_CELL, cell);
   }
 }
 
