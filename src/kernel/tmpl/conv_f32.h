@@ -16,14 +16,15 @@ typedef struct task {
   int64_t run, run_step, runs; /* contiguous inputs of a kernel row; runs of them, run_step apart */
 } task;
 
-/* m pixels (a constant once inlined) times NR outputs. rows[kh]: the input of the first pixel; a
- * pixel is `step` further for the next. */
-static inline __attribute__((always_inline)) void
-tile(const int m, const task *t, const float *const *rows, int64_t step, int64_t o0, float *y) {
+/* m pixels times nv vectors of outputs (constants once inlined). rows[kh]: the input of the first
+ * pixel; a pixel is `step` further for the next. */
+static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
+                                                       const float *const *rows, int64_t step,
+                                                       int64_t o0, float *y) {
   vf acc[MR][EAO_NV];
   const float *b = t->panel + o0 * t->g.kh * t->g.kw * t->g.c;
 #pragma GCC unroll 16
-  for (int v = 0; v < EAO_NV; v++) {
+  for (int v = 0; v < nv; v++) {
     vf bias = v_load(t->bias + o0 + v * VL);
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++) acc[i][v] = bias;
@@ -37,12 +38,12 @@ tile(const int m, const task *t, const float *const *rows, int64_t step, int64_t
       for (int64_t k = 0; k < t->run; k++, b += NR) {
         vf w[EAO_NV];
 #pragma GCC unroll 16
-        for (int v = 0; v < EAO_NV; v++) w[v] = v_load(b + v * VL);
+        for (int v = 0; v < nv; v++) w[v] = v_load(b + v * VL);
 #pragma GCC unroll 16
         for (int i = 0; i < m; i++) {
           vf x = v_all(a[i / 3][k + i % 3 * step]);
 #pragma GCC unroll 16
-          for (int v = 0; v < EAO_NV; v++) acc[i][v] = v_fma(x, w[v], acc[i][v]);
+          for (int v = 0; v < nv; v++) acc[i][v] = v_fma(x, w[v], acc[i][v]);
         }
       }
     }
@@ -51,7 +52,7 @@ tile(const int m, const task *t, const float *const *rows, int64_t step, int64_t
 #pragma GCC unroll 16
   for (int i = 0; i < m; i++) {
 #pragma GCC unroll 16
-    for (int v = 0; v < EAO_NV; v++) {
+    for (int v = 0; v < nv; v++) {
       vf r = v_min(t->act.hi, v_max(t->act.lo, acc[i][v]));
       float *p = y + i * t->g.o + o0 + v * VL;
       int64_t n = left - v * VL;
@@ -73,10 +74,15 @@ static void activate(const task *t, float *y, int64_t m, int64_t n) {
   }
 }
 
+/* The last panel of a layer often has one vector of outputs or less: it gets tiles of its own. */
 #define EAO_TILE(m)                                                                                \
   static __attribute__((noinline)) void tile_##m(const task *t, const float *const *rows,          \
                                                  int64_t step, int64_t o0, float *y) {             \
-    tile(m, t, rows, step, o0, y);                                                                 \
+    tile(m, EAO_NV, t, rows, step, o0, y);                                                         \
+  }                                                                                                \
+  static __attribute__((noinline)) void thin_##m(const task *t, const float *const *rows,          \
+                                                 int64_t step, int64_t o0, float *y) {             \
+    tile(m, 1, t, rows, step, o0, y);                                                              \
   }
 EAO_TILE(1)
 EAO_TILE(2)
@@ -95,12 +101,40 @@ EAO_TILE(12)
 #undef EAO_TILE
 
 typedef void (*tile_fn)(const task *, const float *const *, int64_t, int64_t, float *);
-static const tile_fn tiles[MR + 1] = {
-    NULL,   tile_1, tile_2, tile_3,  tile_4,  tile_5,  tile_6,
+static const tile_fn tiles[2][MR + 1] = {{
+                                             NULL,
+                                             thin_1,
+                                             thin_2,
+                                             thin_3,
+                                             thin_4,
+                                             thin_5,
+                                             thin_6,
 #if EAO_MR == 12
-    tile_7, tile_8, tile_9, tile_10, tile_11, tile_12,
+                                             thin_7,
+                                             thin_8,
+                                             thin_9,
+                                             thin_10,
+                                             thin_11,
+                                             thin_12,
 #endif
-};
+                                         },
+                                         {
+                                             NULL,
+                                             tile_1,
+                                             tile_2,
+                                             tile_3,
+                                             tile_4,
+                                             tile_5,
+                                             tile_6,
+#if EAO_MR == 12
+                                             tile_7,
+                                             tile_8,
+                                             tile_9,
+                                             tile_10,
+                                             tile_11,
+                                             tile_12,
+#endif
+                                         }};
 
 /* n pixels in a row, in tiles of about equal size, for the outputs [o0, o1). */
 static void pixels(const task *t, const float *const *rows, int64_t n, int64_t o0, int64_t o1,
@@ -112,7 +146,7 @@ static void pixels(const task *t, const float *const *rows, int64_t n, int64_t o
     for (int64_t i = 0; i < count; i++) {
       int64_t begin = n * i / count, end = n * (i + 1) / count;
       for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + begin * step;
-      tiles[end - begin](t, at, step, o, y + begin * t->g.o);
+      tiles[t->g.o - o > VL][end - begin](t, at, step, o, y + begin * t->g.o);
       if (t->act.kind != EAO_ACT_NONE)
         activate(t, y + begin * t->g.o + o, end - begin, t->g.o - o < NR ? t->g.o - o : NR);
     }
