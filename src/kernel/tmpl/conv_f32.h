@@ -1,19 +1,17 @@
-/* Float convolution as a matrix product, channels last, without an im2col copy of the image.
- *
- * Include after a simd/f32_*.h with EAO_MR (pixels) and EAO_NV (vectors of outputs) of the
- * register tile defined. An output row's pixels are a fixed distance apart in the input, and the
- * kw * c inputs of one kernel row are contiguous, so the inner loop runs over them with one
- * pointer. Padding: input rows are copied once each into a ring of padded rows. */
+/* The register tile of float convolutions (see conv_drive.h), and fully connected layers with it.
+ * Include after a simd/f32_*.h with EAO_MR (pixels) and EAO_NV (vectors of outputs) defined. */
 #include "kernel/plain/conv_f32.h"
 #include "kernel/tmpl/act_f32.h"
 
 enum { NR = EAO_NV * VL, MR = EAO_MR };
+typedef float in_t, out_t;
 
 typedef struct task {
   eao_conv_geom g;
+  in_t pad;
+  int64_t run, run_step, runs;
   vact act;
   const float *bias, *panel;
-  int64_t run, run_step, runs; /* contiguous inputs of a kernel row; runs of them, run_step apart */
 } task;
 
 /* m pixels times nv vectors of outputs (constants once inlined). rows[kh]: the input of the first
@@ -136,100 +134,21 @@ static const tile_fn tiles[2][MR + 1] = {{
 #endif
                                          }};
 
-/* n pixels in a row, in tiles of about equal size, for the outputs [o0, o1). */
-static void pixels(const task *t, const float *const *rows, int64_t n, int64_t o0, int64_t o1,
-                   float *y) {
-  enum { MAX_ROWS = 32 };
-  int64_t step = t->g.sw * t->g.c, count = (n + MR - 1) / MR;
-  const float *at[MAX_ROWS];
-  for (int64_t o = o0; o < o1; o += NR) {
-    for (int64_t i = 0; i < count; i++) {
-      int64_t begin = n * i / count, end = n * (i + 1) / count;
-      for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + begin * step;
-      tiles[t->g.o - o > VL][end - begin](t, at, step, o, y + begin * t->g.o);
-      if (t->act.kind != EAO_ACT_NONE)
-        activate(t, y + begin * t->g.o + o, end - begin, t->g.o - o < NR ? t->g.o - o : NR);
-    }
-  }
+static void call_tile(const task *t, int64_t m, const float *const *rows, int64_t step, int64_t o0,
+                      float *y) {
+  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, y);
+  if (t->act.kind != EAO_ACT_NONE) activate(t, y + o0, m, t->g.o - o0 < NR ? t->g.o - o0 : NR);
 }
 
-/* 1x1, stride 1: the image is one long row. Blocks of it keep the inputs in the L2 cache while
- * the weights pass by. */
-static void pointwise(const task *t, const float *x, float *y, int64_t begin, int64_t end,
-                      int64_t o0, int64_t o1) {
-  int64_t block = 128 * 1024 / (int64_t)sizeof(float) / t->g.c / MR * MR;
-  if (block < 4 * MR) block = 4 * MR;
-  for (int64_t p = begin; p < end; p += block) {
-    const float *row = x + p * t->g.c;
-    pixels(t, &row, end - p < block ? end - p : block, o0, o1, y + p * t->g.o);
-  }
-}
-
-/* Copies input row iy of image x into a padded row: zeros where it leaves the image. */
-static void fill_row(const task *t, const float *x, int64_t iy, float *out, int64_t row) {
-  const eao_conv_geom *g = &t->g;
-  int64_t before = g->pl * g->c, have = g->w * g->c;
-  if (iy < 0 || iy >= g->h) before = row, have = 0;
-  if (before > row) before = row;
-  if (have > row - before) have = row - before;
-  for (int64_t i = 0; i < before; i++) out[i] = 0;
-  if (have > 0) __builtin_memcpy(out + before, x + iy * g->w * g->c, (size_t)have * sizeof(float));
-  for (int64_t i = before + have; i < row; i++) out[i] = 0;
-}
-
-/* Output rows [begin, end) of one image. */
-static void image(const task *t, const float *x, float *y, int64_t begin, int64_t end, int64_t o0,
-                  int64_t o1, float *ring) {
-  enum { MAX_ROWS = 32 };
-  const eao_conv_geom *g = &t->g;
-  const float *rows[MAX_ROWS];
-  bool direct = eao_conv_f32_direct(g);
-  int64_t row = ((g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1) * g->c;
-  int64_t n_ring = (g->kh - 1) * g->dh + 1, filled = begin * g->sh - g->pt;
-  for (int64_t oy = begin; oy < end; oy++) {
-    int64_t top = oy * g->sh - g->pt;
-    if (filled < top) filled = top;
-    for (; !direct && filled < top + n_ring; filled++)
-      fill_row(t, x, filled, ring + ((filled % n_ring + n_ring) % n_ring) * row, row);
-    for (int64_t k = 0; k < g->kh; k++) {
-      int64_t iy = top + k * g->dh;
-      rows[k] = direct ? x + iy * g->w * g->c : ring + ((iy % n_ring + n_ring) % n_ring) * row;
-    }
-    pixels(t, rows, g->ow, o0, o1, y + oy * g->ow * g->o);
-  }
-}
+#include "kernel/tmpl/conv_drive.h"
 
 static void conv(eao_kcall *c) {
   task t = {.act = v_act_init(&((const eao_conv_attr *)c->attr)->act)};
-  eao_conv_geom *g = &t.g;
-  eao_conv_geom_init(g, c);
-  int64_t padded = (g->o + NR - 1) / NR * NR;
+  eao_conv_geom_init(&t.g, c);
+  set_runs(&t);
   t.bias = c->in[1]->data;
-  t.panel = t.bias + padded;
-  t.runs = g->dw == 1 || g->kw == 1 ? 1 : g->kw;
-  t.run = t.runs == 1 ? g->kw * g->c : g->c;
-  t.run_step = g->dw * g->c;
-  const float *x = c->in[0]->data;
-  float *y = c->out[0]->data;
-  bool one = g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && eao_conv_f32_direct(g) &&
-             g->ow == g->w;
-  int64_t parts = c->n_part ? c->n_part : 1, px = one ? g->n * g->oh * g->ow : g->oh;
-  /* Threads share rows; outputs when there are too few rows and enough outputs. */
-  bool by_output = px < parts * (one ? 2 * MR : 2) && g->o >= parts * NR;
-  int64_t p0 = 0, p1 = px, o0 = 0, o1 = g->o;
-  if (by_output)
-    eao_kcall_share(c, g->o, NR, &o0, &o1);
-  else
-    eao_kcall_share(c, px, one ? MR : 1, &p0, &p1);
-  if (one) {
-    pointwise(&t, x, y, p0, p1, o0, o1);
-    return;
-  }
-  int64_t row = ((g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1) * g->c;
-  float *ring = c->scratch;
-  if (ring) ring += c->part * ((g->kh - 1) * g->dh + 1) * row;
-  for (int64_t n = 0; n < g->n; n++)
-    image(&t, x + n * g->h * g->w * g->c, y + n * g->oh * g->ow * g->o, p0, p1, o0, o1, ring);
+  t.panel = t.bias + (t.g.o + NR - 1) / NR * NR;
+  drive(&t, c);
 }
 
 /* One row times a panel. A single chain of sums an output would wait for itself: four of them. */
@@ -262,20 +181,16 @@ static void row_times_panel(const task *t, const float *x, int64_t o0, float *y)
 }
 
 static void fully_connected(eao_kcall *c) {
-  const eao_fully_connected_attr *a = c->attr;
-  const eao_tensor *x = c->in[0], *y = c->out[0];
-  task t = {.act = v_act_init(&a->act), .runs = 1};
-  int64_t n = y->dim[y->rank - 1], count = eao_tensor_count(y), o0, o1;
-  if (count == 0) return;
-  t.g = (eao_conv_geom){.c = eao_tensor_count(x) / (count / n), .o = n, .kh = 1, .kw = 1, .sw = 1};
-  t.run = t.g.c;
+  task t = {.act = v_act_init(&((const eao_fully_connected_attr *)c->attr)->act)};
+  int64_t rows = eao_fc_geom_init(&t.g, c), o0, o1;
+  set_runs(&t);
   t.bias = c->in[1]->data;
-  t.panel = t.bias + (n + NR - 1) / NR * NR;
-  eao_kcall_share(c, n, NR, &o0, &o1);
-  const float *from = x->data;
-  if (count > n) {
-    pointwise(&t, from, y->data, 0, count / n, o0, o1);
+  t.panel = t.bias + (t.g.o + NR - 1) / NR * NR;
+  if (rows > 1) {
+    drive_rows(&t, c, rows);
     return;
   }
-  for (int64_t o = o0; o < o1; o += NR) row_times_panel(&t, from, o, y->data);
+  eao_kcall_share(c, t.g.o, NR, &o0, &o1);
+  for (int64_t o = o0; rows && o < o1; o += NR)
+    row_times_panel(&t, c->in[0]->data, o, c->out[0]->data);
 }
