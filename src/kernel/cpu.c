@@ -1,6 +1,9 @@
 /* What the processor can do. */
 #include "kernel/step.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__linux__) && (defined(__aarch64__) || defined(__riscv))
 #include <sys/auxv.h>
 #endif
@@ -25,7 +28,11 @@ uint32_t eao_cpu_flags(void) {
   /* The compiler's builtin also asks the operating system whether it saves the wide registers. */
   __builtin_cpu_init();
   if (__builtin_cpu_supports("sse4.1")) f |= EAO_CPU_SSE41;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) f |= EAO_CPU_AVX2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    unsigned a, b, c, d;
+    f |= EAO_CPU_AVX2;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4)) f |= EAO_CPU_AVX_VNNI;
+  }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     f |= EAO_CPU_AVX512;

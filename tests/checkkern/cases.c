@@ -12,8 +12,31 @@ static int64_t between(eao_rng *rng, int64_t lo, int64_t hi) {
 typedef struct conv_shape {
   int64_t h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr;
   bool depthwise, bias;
+  eao_dtype dtype; /* F32, I8 or U8 */
   eao_act act;
 } conv_shape;
+
+/* Random scale and zero point of an activation. */
+static void quantise(eao_tensor *t, int32_t n, int32_t axis, bool zero, eao_rng *rng, ck_case *cs) {
+  int32_t *z = cs->zero + cs->n_scale;
+  float *scale = cs->scale + cs->n_scale;
+  for (int32_t i = 0; i < n; i++) {
+    scale[i] = (float)(0.001 + eao_rng_f64(rng) * 0.02);
+    z[i] = zero ? (int32_t)between(rng, eao_dtype_min(t->dtype), eao_dtype_max(t->dtype)) : 0;
+  }
+  t->quant = (eao_quant){.axis = axis, .n = n, .scale = scale, .zero = z};
+  cs->n_scale += n;
+}
+
+/* Turns a float case into an 8-bit one: x, w, bias, y; outputs run along `axis` of w. */
+static void make_i8(ck_case *cs, eao_dtype dtype, int64_t o, int32_t axis, eao_rng *rng) {
+  cs->in[0].dtype = cs->in[1].dtype = cs->out.dtype = dtype;
+  if (cs->in[2].dtype) cs->in[2].dtype = EAO_I32;
+  int32_t n = dtype == EAO_I8 && between(rng, 0, 1) && o <= 2000 ? (int32_t)o : 1;
+  quantise(&cs->in[0], 1, -1, true, rng, cs);
+  quantise(&cs->in[1], n, n > 1 ? axis : -1, dtype == EAO_U8, rng, cs);
+  quantise(&cs->out, 1, -1, true, rng, cs);
+}
 
 static bool make_conv(const conv_shape *s, eao_rng *rng, ck_case *out) {
   eao_conv_attr *a = (eao_conv_attr *)(void *)out->attr;
@@ -39,14 +62,16 @@ static bool make_conv(const conv_shape *s, eao_rng *rng, ck_case *out) {
     out->in[1] = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {1, s->kh, s->kw, o}};
   if (s->bias) out->in[2] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {o}};
   out->out = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {1, oh, ow, o}};
+  if (s->dtype != EAO_F32) make_i8(out, s->dtype, o, s->depthwise ? 3 : 0, rng);
   for (uint32_t i = 0; i < 3; i++)
-    if (out->in[i].dtype) ck_fill(&out->in[i], rng, 1);
+    if (out->in[i].dtype)
+      ck_fill(&out->in[i], rng, i == 2 && s->dtype != EAO_F32 ? 9000 : s->dtype == EAO_F32);
   out->macs = (uint64_t)(oh * ow * o * s->kh * s->kw * ci);
   out->magnitude = (double)(s->kh * s->kw * ci) / 3 + 1;
-  snprintf(out->text, sizeof out->text, "%s %lldx%lldx%lld -> %lld, %lldx%lld/%lld%s",
-           s->depthwise ? "depthwise" : "conv", (long long)s->h, (long long)s->w, (long long)s->c,
-           (long long)o, (long long)s->kh, (long long)s->kw, (long long)s->sh,
-           s->dh * s->dw > 1 ? " dilated" : "");
+  snprintf(out->text, sizeof out->text, "%s %s %lldx%lldx%lld -> %lld, %lldx%lld/%lld%s",
+           eao_dtype_name(s->dtype), s->depthwise ? "depthwise" : "conv", (long long)s->h,
+           (long long)s->w, (long long)s->c, (long long)o, (long long)s->kh, (long long)s->kw,
+           (long long)s->sh, s->dh * s->dw > 1 ? " dilated" : "");
   return true;
 }
 
@@ -71,14 +96,15 @@ static bool random_conv(uint32_t j, eao_rng *rng, ck_case *out) {
     s.pl = between(rng, 0, s.kw - 1);
     s.pb = between(rng, 0, s.kh); /* also more than the kernel needs, as row bands have */
     s.pr = between(rng, 0, s.kw - 1);
-    s.act = (eao_act){acts[between(rng, 0, 6)], 0.25f, 0.5f};
+    s.dtype = (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j / 2 % 3];
+    s.act = (eao_act){acts[between(rng, 0, s.dtype == EAO_F32 ? 6 : 3)], 0.25f, 0.5f};
     if (s.act.kind == EAO_ACT_CLIP) s.act.a = -0.5f;
   } while (s.depthwise && s.c == 1);
   while (!make_conv(&s, rng, out)) s.pb++, s.pr++;
   return true;
 }
 
-static bool make_fc(int64_t m, int64_t k, int64_t n, eao_rng *rng, ck_case *out) {
+static bool make_fc(int64_t m, int64_t k, int64_t n, eao_dtype dtype, eao_rng *rng, ck_case *out) {
   memset(out, 0, sizeof *out);
   ((eao_fully_connected_attr *)(void *)out->attr)->keep_dims = 1;
   out->n_in = 3;
@@ -86,11 +112,13 @@ static bool make_fc(int64_t m, int64_t k, int64_t n, eao_rng *rng, ck_case *out)
   out->in[1] = (eao_tensor){.dtype = EAO_F32, .rank = 2, .dim = {n, k}};
   out->in[2] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {n}};
   out->out = (eao_tensor){.dtype = EAO_F32, .rank = 2, .dim = {m, n}};
-  for (uint32_t i = 0; i < 3; i++) ck_fill(&out->in[i], rng, 1);
+  if (dtype != EAO_F32) make_i8(out, dtype, n, 0, rng);
+  for (uint32_t i = 0; i < 3; i++)
+    ck_fill(&out->in[i], rng, i == 2 && dtype != EAO_F32 ? 9000 : dtype == EAO_F32);
   out->macs = (uint64_t)(m * k * n);
   out->magnitude = (double)k / 3 + 1;
-  snprintf(out->text, sizeof out->text, "fully connected %lld x %lld -> %lld", (long long)m,
-           (long long)k, (long long)n);
+  snprintf(out->text, sizeof out->text, "%s fully connected %lld x %lld -> %lld",
+           eao_dtype_name(dtype), (long long)m, (long long)k, (long long)n);
   return true;
 }
 
@@ -99,7 +127,7 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   case EAO_OP_conv: return random_conv(j, rng, out);
   case EAO_OP_fully_connected:
     return make_fc(between(rng, 0, 1) ? 1 : between(rng, 2, 40), between(rng, 1, 90),
-                   between(rng, 1, 90), rng, out);
+                   between(rng, 1, 90), (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j % 3], rng, out);
   case EAO_OP_relu:
     memset(out, 0, sizeof *out);
     out->n_in = 1;
@@ -114,25 +142,32 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
 
 bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   static const conv_shape convs[] = {
-      {224, 224, 3, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, false, true, {0}},
-      {112, 112, 32, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
-      {56, 56, 24, 144, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
-      {28, 28, 192, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
-      {14, 14, 384, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
-      {7, 7, 320, 1280, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, {0}},
-      {56, 56, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
-      {28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
-      {14, 14, 256, 256, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
-      {7, 7, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, {0}},
-      {112, 112, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, {0}},
-      {112, 112, 96, 96, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, true, true, {0}},
-      {28, 28, 192, 192, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, {0}},
-      {14, 14, 576, 576, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, {0}},
-      {7, 7, 960, 960, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, true, true, {0}},
+      {224, 224, 3, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, false, true, EAO_F32, {0}},
+      {112, 112, 32, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
+      {56, 56, 24, 144, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
+      {28, 28, 192, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
+      {14, 14, 384, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
+      {7, 7, 320, 1280, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
+      {56, 56, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
+      {28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
+      {14, 14, 256, 256, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
+      {7, 7, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
+      {112, 112, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}},
+      {112, 112, 96, 96, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, true, true, EAO_F32, {0}},
+      {28, 28, 192, 192, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}},
+      {14, 14, 576, 576, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}},
+      {7, 7, 960, 960, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, true, true, EAO_F32, {0}},
   };
   static const int64_t fcs[][3] = {{1, 1280, 1000}, {1, 640, 128}, {128, 384, 1536}};
-  if (op == EAO_OP_conv && j < EAO_COUNT(convs)) return make_conv(&convs[j], rng, out);
-  if (op == EAO_OP_fully_connected && j < EAO_COUNT(fcs))
-    return make_fc(fcs[j][0], fcs[j][1], fcs[j][2], rng, out);
+  static const eao_dtype dtypes[] = {EAO_F32, EAO_I8, EAO_U8};
+  if (op == EAO_OP_conv && j < EAO_COUNT(convs) * EAO_COUNT(dtypes)) {
+    conv_shape s = convs[j % EAO_COUNT(convs)];
+    s.dtype = dtypes[j / EAO_COUNT(convs)];
+    return make_conv(&s, rng, out);
+  }
+  if (op == EAO_OP_fully_connected && j < EAO_COUNT(fcs) * EAO_COUNT(dtypes)) {
+    const int64_t *f = fcs[j % EAO_COUNT(fcs)];
+    return make_fc(f[0], f[1], f[2], dtypes[j / EAO_COUNT(fcs)], rng, out);
+  }
   return false;
 }

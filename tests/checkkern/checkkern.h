@@ -10,8 +10,9 @@ typedef struct ck_case {
   uint32_t n_in;
   eao_tensor out; /* data not set */
   _Alignas(16) char attr[1024];
-  float scale[4096]; /* storage for per-channel quantisation */
-  double magnitude;  /* floats: what an absolute error is divided by */
+  float scale[4096]; /* storage for quantisation, n_scale of it taken */
+  int32_t zero[4096], n_scale;
+  double magnitude; /* floats: what an absolute error is divided by */
   uint64_t macs;
   char text[128];
 } ck_case;

@@ -1,0 +1,32 @@
+/* The compile-time functions of the 8-bit kernels' rows in kernels.def; see f32_rows.c. */
+#include "kernel/plain/depthwise_i8.h"
+
+#define CONV(isa, nr)                                                                              \
+  bool eao_k_conv_i8_##isa##_match(const eao_kcall *c) {                                           \
+    return eao_conv_i8_match(c);                                                                   \
+  }                                                                                                \
+  size_t eao_k_conv_i8_##isa##_pack(const eao_kcall *c, void *out) {                               \
+    return eao_conv_i8_pack(c, out, nr);                                                           \
+  }                                                                                                \
+  size_t eao_k_conv_i8_##isa##_scratch(const eao_kcall *c, uint32_t n_part) {                      \
+    return eao_conv_i8_scratch(c, n_part);                                                         \
+  }                                                                                                \
+  bool eao_k_fc_i8_##isa##_match(const eao_kcall *c) {                                             \
+    return eao_fc_i8_match(c);                                                                     \
+  }                                                                                                \
+  size_t eao_k_fc_i8_##isa##_pack(const eao_kcall *c, void *out) {                                 \
+    return eao_fc_i8_pack(c, out, nr);                                                             \
+  }
+
+CONV(avxvnni, 16)
+CONV(avx512vnni, 32)
+
+#define DEPTHWISE(isa, ch)                                                                         \
+  bool eao_k_depthwise_i8_##isa##_match(const eao_kcall *c) {                                      \
+    return eao_depthwise_i8_match(c);                                                              \
+  }                                                                                                \
+  size_t eao_k_depthwise_i8_##isa##_pack(const eao_kcall *c, void *out) {                          \
+    return eao_depthwise_i8_pack(c, out, ch);                                                      \
+  }
+
+DEPTHWISE(avx512vnni, 32)

@@ -1,0 +1,129 @@
+/* The register tile of 8-bit convolutions (see conv_drive.h), and fully connected layers with it.
+ * Include after a simd/i8_*.h with EAO_MR (pixels) and EAO_NV (vectors of outputs) defined. */
+#include "kernel/plain/conv_i8.h"
+
+enum { NR = EAO_NV * VL, MR = EAO_MR };
+typedef uint8_t in_t, out_t;
+
+typedef struct task {
+  eao_conv_geom g;
+  in_t pad;
+  int64_t run, run_step, runs;
+  const eao_conv_i8_head *head;
+  const int32_t *bias;
+  const float *scale;
+  const uint8_t *panel;
+  int64_t bytes; /* of packed weights an output has */
+} task;
+
+static inline int32_t four_bytes(const uint8_t *p) {
+  int32_t x;
+  __builtin_memcpy(&x, p, 4);
+  return x;
+}
+
+/* The last n < 4 bytes of a run: nothing behind them may be read. Their weights' rest is 0. */
+static inline int32_t last_bytes(const uint8_t *p, int64_t n) {
+  uint32_t x = p[0];
+  if (n > 1) x |= (uint32_t)p[1] << 8;
+  if (n > 2) x |= (uint32_t)p[2] << 16;
+  return (int32_t)x;
+}
+
+/* Sum of x_u over a pixel's window, for weights that lack something. */
+static int32_t window_sum(const task *t, const uint8_t *const *rows, int64_t at) {
+  uint32_t sum = 0;
+  vi flip = vi_all(t->head->flip * 0x01010101);
+  for (int64_t kh = 0; kh < t->g.kh; kh++)
+    for (int64_t r = 0; r < t->runs; r++)
+      sum += (uint32_t)vi_sum_bytes(rows[kh] + r * t->run_step + at, t->run, flip);
+  return (int32_t)(sum * (uint32_t)t->head->w_rest);
+}
+
+/* m pixels times nv vectors of outputs (constants once inlined). */
+static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
+                                                       const uint8_t *const *rows, int64_t step,
+                                                       int64_t o0, uint8_t *y) {
+  vi acc[MR][EAO_NV], flip = vi_all(t->head->flip * 0x01010101);
+  const uint8_t *b = t->panel + o0 * t->bytes;
+#pragma GCC unroll 16
+  for (int i = 0; i < m; i++) {
+    vi rest = vi_all(t->head->w_rest ? window_sum(t, rows, i * step) : 0);
+#pragma GCC unroll 16
+    for (int v = 0; v < nv; v++) acc[i][v] = vi_add(vi_load(t->bias + o0 + v * VL), rest);
+  }
+  for (int64_t kh = 0; kh < t->g.kh; kh++) {
+    for (int64_t r = 0; r < t->runs; r++) {
+      const uint8_t *a[(MR + 2) / 3];
+      int64_t k = 0;
+#pragma GCC unroll 16
+      for (int i = 0; i < m; i += 3) a[i / 3] = rows[kh] + r * t->run_step + i * step;
+      for (; k + 4 <= t->run; k += 4, b += NR * 4) {
+        vi w[EAO_NV];
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++) w[v] = vi_load(b + v * VL * 4);
+#pragma GCC unroll 16
+        for (int i = 0; i < m; i++) {
+          vi x = vi_xor(vi_all(four_bytes(a[i / 3] + k + i % 3 * step)), flip);
+#pragma GCC unroll 16
+          for (int v = 0; v < nv; v++) acc[i][v] = vi_dot(acc[i][v], x, w[v]);
+        }
+      }
+      if (k == t->run) continue;
+#pragma GCC unroll 16
+      for (int i = 0; i < m; i++) {
+        vi x = vi_xor(vi_all(last_bytes(a[i / 3] + k + i % 3 * step, t->run - k)), flip);
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++) acc[i][v] = vi_dot(acc[i][v], x, vi_load(b + v * VL * 4));
+      }
+      b += NR * 4;
+    }
+  }
+  vi z = vi_all(t->head->z_y);
+  vf lo = vf_all((float)(t->head->lo - t->head->z_y)),
+     hi = vf_all((float)(t->head->hi - t->head->z_y));
+#pragma GCC unroll 16
+  for (int v = 0; v < nv; v++) {
+    int64_t left = t->g.o - o0 - v * VL;
+    if (left <= 0) break;
+    vf scale = vf_load(t->scale + o0 + v * VL);
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+      vi_store_requant(y + i * t->g.o + o0 + v * VL, acc[i][v], scale, lo, hi, z,
+                       left < VL ? (int)left : VL);
+  }
+}
+
+#include "kernel/tmpl/conv_tiles.h"
+
+static void call_tile(const task *t, int64_t m, const uint8_t *const *rows, int64_t step,
+                      int64_t o0, uint8_t *y) {
+  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, y);
+}
+
+#include "kernel/tmpl/conv_drive.h"
+
+static void set_blob(task *t, const void *blob) {
+  int64_t padded = (t->g.o + NR - 1) / NR * NR;
+  set_runs(t);
+  t->head = blob;
+  t->bias = (const int32_t *)(const void *)(t->head + 1);
+  t->scale = (const float *)(t->bias + padded);
+  t->panel = (const uint8_t *)(t->scale + padded);
+  t->bytes = t->g.kh * t->runs * ((t->run + 3) / 4) * 4;
+  t->pad = (uint8_t)(t->head->z_u ^ t->head->flip); /* as stored, before the flip */
+}
+
+static void conv(eao_kcall *c) {
+  task t;
+  eao_conv_geom_init(&t.g, c);
+  set_blob(&t, c->in[1]->data);
+  drive(&t, c);
+}
+
+static void fully_connected(eao_kcall *c) {
+  task t;
+  int64_t rows = eao_fc_geom_init(&t.g, c);
+  set_blob(&t, c->in[1]->data);
+  if (rows) drive_rows(&t, c, rows);
+}
