@@ -365,7 +365,9 @@ static eao_status lower_node(onnx_scope *s, const onnx_node *rec) {
   if (st == EAO_OK && !c.n_out) return EAO_OK; /* nobody wants its result */
   if (st == EAO_OK) st = dispatch(&c);
   if (st == EAO_OK) st = check_done(&c);
-  if (st == EAO_OK) return st;
+  /* Of the calls on the way to a failure the innermost node and the model's own are named. */
+  if (st == EAO_OK || (im->named && im->depth)) return st;
+  im->named = true;
   return eao_fail_within(im->ctx, st, "node '%s' (op %s, domain '%s', version %lld)", rec->name,
                          rec->op, *rec->domain ? rec->domain : "ai.onnx", (long long)c.version);
 }

@@ -20,6 +20,7 @@ typedef struct onnx_import {
   uint32_t depth;    /* of inlined functions and bodies */
   uint32_t serial;   /* of inlined functions, for unique names */
   uint64_t n_lowered;
+  bool named; /* the failure that is on its way up names a node */
 } onnx_import;
 
 /* What a body uses from outside. */

@@ -46,6 +46,25 @@ static eao_status old_batch_norm(onnx_call *c) {
   return onnx_end_out(c, c->in, c->n_in);
 }
 
+/* Upsample, and Resize of version 10: positions are i / scale, rounded down for the nearest one.
+ * scales became an input of Upsample in version 9. */
+static eao_status upsample(onnx_call *c) {
+  const onnx_attr *a = onnx_attr_of(c, "scales");
+  const char *mode = onnx_attr_str(c, "mode", "nearest");
+  eao_vid scales = onnx_in(c, 1);
+  if (!strcmp(mode, "bilinear")) mode = "linear";
+  if (scales == EAO_NONE) {
+    if (!a || a->type != ONNX_ATTR_FLOATS || a->n_floats > EAO_MAX_RANK)
+      return onnx_fail(c, EAO_ERR_UNSUPPORTED, "scales must be a list or an input");
+    EAO_TRY(eao_graph_add_f32(c->g, NULL, a->floats, (int32_t)a->n_floats, &scales));
+  }
+  EAO_TRY(onnx_begin(c, "resize"));
+  onnx_set_enum(c, "mode", mode);
+  onnx_set_enum(c, "coordinate_transformation_mode", "asymmetric");
+  onnx_set_enum(c, "nearest_mode", "floor");
+  return onnx_end_out(c, (eao_vid[]){onnx_in(c, 0), EAO_NONE, scales}, 3);
+}
+
 static eao_status mean_variance(onnx_call *c) {
   static const int64_t usual[] = {0, 2, 3};
   EAO_TRY(onnx_begin(c, "mean_variance_norm"));
@@ -90,6 +109,8 @@ const onnx_rule onnx_rules_nn[] = {
     {"GlobalMaxPool", 1, 0, global_pool, "reduce_max"},
     {"GlobalLpPool", 1, 0, global_pool, NULL},
     {"Gemm", 1, 6, old_gemm, NULL},
+    {"Upsample", 7, 0, upsample, NULL},
+    {"Resize", 10, 10, upsample, NULL},
     {"BatchNormalization", 1, 13, old_batch_norm, NULL},
     {0},
 };

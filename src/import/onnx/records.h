@@ -4,6 +4,8 @@
 #define EAO_IMPORT_ONNX_RECORDS_H
 
 #include "base/base.h"
+#include <string.h>
+
 #include "base/half.h"
 #include "format/pb.h"
 
