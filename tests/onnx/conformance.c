@@ -498,5 +498,11 @@ int main(int argc, char **argv) {
          "%.1f %%\n",
          t.n[PASSED], t.n[REFUSED], t.n[WRONG], t.n[CRASHED], t.n[FAULTY], t.n[OUT_OF_SCOPE],
          100 * share);
+  for (size_t i = 0; i < all.n; i++) {
+    free(all.at[i].suite);
+    free(all.at[i].name);
+    free(all.at[i].dir);
+  }
+  free(all.at);
   return t.n[WRONG] || t.n[CRASHED] || share < 0.97;
 }
