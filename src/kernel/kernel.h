@@ -21,6 +21,7 @@ typedef struct eao_kcall {
   /* A kernel marked EAO_KFLAG_SPLIT is called by n_part threads at once and computes share `part`
    * of the outputs; 0 and 1 both mean all of it. Other kernels may ignore both. */
   uint32_t part, n_part;
+  int64_t row; /* first row to make, for kernels marked EAO_KFLAG_ROWS */
 } eao_kcall;
 
 typedef eao_status (*eao_kernel_fn)(eao_kcall *c);

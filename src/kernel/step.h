@@ -81,6 +81,7 @@ typedef enum eao_kflag {
   EAO_KFLAG_SCRATCH = 2, /* has a _scratch function */
   EAO_KFLAG_PACK = 4,    /* has a _pack function */
   EAO_KFLAG_INPLACE = 8, /* out[0] may be the same memory as in[0] (same bytes per element) */
+  EAO_KFLAG_ROWS = 16,   /* takes its inputs whole and makes rows [c->row, + y's dim[1]) of y */
 } eao_kflag;
 
 /* What the runtime knows of a kernel. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/ref/conv.h"
+#include "kernel/ref/slice.h"
 #include "op/op.h"
 #include "plan/plan.h"
 
@@ -78,6 +79,29 @@ static bool find_concat(const eao_plan *p, eao_plan_step *s) {
   return s->n_in > 1;
 }
 
+/* Padding of the axes after the rows. */
+static bool find_pad(const eao_plan *p, eao_plan_step *s) {
+  const eao_plan_tensor *x = io(p, s, 0), *pads = io(p, s, 1);
+  bool axes = s->n_in > 3 && s->ref[3] != EAO_NONE;
+  int64_t b, e;
+  if (!x || !has_rows(x) || !pads->t.data || axes) return false;
+  if (eao_tensor_count(&pads->t) != 2 * (int64_t)x->t.rank) return false;
+  for (int64_t i = 0; i < 2; i++) {
+    eao_pad_entry(&pads->t, i, &b, &e);
+    if (b || e) return false;
+  }
+  s->row_inputs = 1;
+  s->stride = s->window = 1;
+  return true;
+}
+
+/* A kernel that makes rows of its output out of an input that is there whole. */
+static bool find_from_whole(const eao_plan *p, eao_plan_step *s) {
+  (void)p;
+  s->stride = s->window = 1;
+  return true;
+}
+
 void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s) {
   const eao_op_desc *d = eao_op_get(s->op);
   const eao_plan_tensor *out = s->n_out == 1 ? io(p, s, s->n_in) : NULL;
@@ -89,16 +113,20 @@ void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s) {
   if (!out || !has_rows(out)) return;
   if (d->traits & EAO_TRAIT_ELEMENTWISE) {
     s->row_local = find_elementwise(p, s);
-  } else if (strcmp(d->name, "conv") == 0) {
+  } else if (s->op == EAO_OP_conv) {
     const eao_conv_attr *a = s->attr;
     s->row_local = find_window(p, s, a->layout, a->auto_pad, &a->kernel, &a->strides, &a->dilations,
                                &a->pads, offsetof(eao_conv_attr, pads));
-  } else if (strcmp(d->name, "max_pool") == 0 || strcmp(d->name, "avg_pool") == 0) {
+  } else if (s->op == EAO_OP_max_pool || s->op == EAO_OP_avg_pool) {
     const eao_pool_attr *a = s->attr;
     s->row_local = find_window(p, s, a->layout, a->auto_pad, &a->kernel, &a->strides, &a->dilations,
                                &a->pads, offsetof(eao_pool_attr, pads));
-  } else if (strcmp(d->name, "concat") == 0) {
+  } else if (s->op == EAO_OP_concat) {
     s->row_local = find_concat(p, s);
+  } else if (s->op == EAO_OP_pad) {
+    s->row_local = find_pad(p, s);
+  } else if (s->kernel_flags & EAO_KFLAG_ROWS) {
+    s->row_local = find_from_whole(p, s);
   }
   if (!s->row_local) s->row_inputs = 0;
 }

@@ -34,6 +34,7 @@ typedef struct eao_plan_tensor {
 typedef struct eao_plan_step {
   eao_nid node;
   uint16_t kernel, op;
+  uint32_t kernel_flags; /* EAO_KFLAG_ */
   uint32_t n_in, n_out;
   uint32_t *ref; /* tensors, EAO_NONE: omitted; inputs then outputs */
   const void *attr;

@@ -51,6 +51,7 @@ static eao_status use_fast(eao_plan *p, eao_plan_step *s, const eao_kernel_info 
                            const eao_kcall *plain) {
   s->kernel = k->id;
   s->kernel_name = k->name;
+  s->kernel_flags = k->flags;
   if (k->pack) EAO_TRY(pack(p, s, k, plain));
   if (!k->scratch) return EAO_OK;
   eao_kcall c;

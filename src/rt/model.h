@@ -98,7 +98,8 @@ struct eao_session {
 };
 
 eao_status eao_rt_run_stage(eao_session *s, const eao_pkg_stage *st);
-/* Calls step i's kernel on the given tensors and attributes. */
-eao_status eao_rt_call(eao_session *s, uint32_t i, eao_tensor *const *io, const void *attr);
+/* Calls step i's kernel on the given tensors and attributes; row: first row of the band. */
+eao_status eao_rt_call(eao_session *s, uint32_t i, eao_tensor *const *io, const void *attr,
+                       int64_t row);
 
 #endif

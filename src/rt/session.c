@@ -112,14 +112,16 @@ uint32_t eao_session_failed_step(const eao_session *s) {
   return s->failed_step;
 }
 
-eao_status eao_rt_call(eao_session *s, uint32_t i, eao_tensor *const *io, const void *attr) {
+eao_status eao_rt_call(eao_session *s, uint32_t i, eao_tensor *const *io, const void *attr,
+                       int64_t row) {
   const eao_pkg_step *st = &eao_rt_steps(s->m)[i];
   eao_kcall c = {.in = (const eao_tensor *const *)io,
                  .out = io + st->n_in,
                  .n_in = st->n_in,
                  .n_out = st->n_out,
                  .attr = st->attr_bytes ? attr : NULL,
-                 .scratch = s->activations + st->scratch_offset};
+                 .scratch = s->activations + st->scratch_offset,
+                 .row = row};
   if (s->profile) s->profile(s->profile_user, i, 0);
   eao_status status = s->kernel[i]->run(&c);
   if (s->profile) s->profile(s->profile_user, i, 1);
@@ -143,7 +145,7 @@ eao_status eao_session_run(eao_session *s) {
                                        e[i].index);
     } else {
       const eao_pkg_step *st = &eao_rt_steps(m)[e[i].index];
-      status = eao_rt_call(s, e[i].index, s->ptr + st->refs, attrs + st->attr);
+      status = eao_rt_call(s, e[i].index, s->ptr + st->refs, attrs + st->attr, 0);
     }
     if (status != EAO_OK) return status;
   }

@@ -53,7 +53,7 @@ static eao_status run_band(eao_session *s, const eao_pkg_stage *stage, const eao
     attr = s->attr;
   }
   s->produced[b->step] += b->rows;
-  return eao_rt_call(s, id, s->band_ptr, attr);
+  return eao_rt_call(s, id, s->band_ptr, attr, y);
 }
 
 eao_status eao_rt_run_stage(eao_session *s, const eao_pkg_stage *stage) {

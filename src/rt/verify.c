@@ -248,7 +248,9 @@ static eao_status verify_stages(eao_rt_model *m) {
               inside(st->first_step, st->n_step, eao_rt_count(m, EAO_PKG_STEPS)) &&
               inside(st->first_band, st->n_band, eao_rt_count(m, EAO_PKG_SCHEDULE));
     for (uint32_t k = 0; ok && k < st->n_step; k++)
-      ok = stage_step_ok(m, &eao_rt_steps(m)[st->first_step + k]);
+      ok = (eao_rt_steps(m)[st->first_step + k].row_inputs != 0 ||
+            (eao_kernel_get(eao_rt_steps(m)[st->first_step + k].kernel)->flags & EAO_KFLAG_ROWS)) &&
+           stage_step_ok(m, &eao_rt_steps(m)[st->first_step + k]);
     const eao_pkg_band *b = eao_rt_section(m, EAO_PKG_SCHEDULE);
     for (uint32_t k = 0; ok && k < st->n_band; k++)
       ok = band_ok(m, st, &b[st->first_band + k], base, produced);
