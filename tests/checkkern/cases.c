@@ -4,6 +4,7 @@
 #include "checkkern.h"
 #include "kernel/ref/conv.h"
 #include "kernel/ref/matmul.h"
+#include "kernel/ref/move.h"
 
 static int64_t between(eao_rng *rng, int64_t lo, int64_t hi) {
   return lo + (int64_t)eao_rng_below(rng, (uint64_t)(hi - lo + 1));
@@ -122,12 +123,33 @@ static bool make_fc(int64_t m, int64_t k, int64_t n, eao_dtype dtype, eao_rng *r
   return true;
 }
 
+/* From channels first to channels last, of one image. */
+static bool random_transpose(uint32_t j, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  eao_tensor x = {.dtype = (eao_dtype[]){EAO_F32, EAO_I8, EAO_F16}[j % 3],
+                  .rank = (int32_t)between(rng, 3, 5),
+                  .dim = {1}};
+  eao_transpose_attr a = {.perm = {.n = x.rank}};
+  for (int32_t i = 1; i < x.rank; i++) x.dim[i] = between(rng, 1, 9);
+  out->n_in = 1;
+  out->in[0] = out->out = x;
+  for (int32_t i = 1; i < x.rank; i++) {
+    a.perm.v[i] = i == x.rank - 1 ? 1 : i + 1;
+    out->out.dim[i] = x.dim[a.perm.v[i]];
+  }
+  memcpy(out->attr, &a, sizeof a);
+  out->magnitude = 1;
+  ck_fill(&out->in[0], rng, 2);
+  return true;
+}
+
 bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   switch (op) {
   case EAO_OP_conv: return random_conv(j, rng, out);
   case EAO_OP_fully_connected:
     return make_fc(between(rng, 0, 1) ? 1 : between(rng, 2, 40), between(rng, 1, 90),
                    between(rng, 1, 90), (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j % 3], rng, out);
+  case EAO_OP_transpose: return random_transpose(j, rng, out);
   case EAO_OP_relu:
     memset(out, 0, sizeof *out);
     out->n_in = 1;

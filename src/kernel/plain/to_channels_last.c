@@ -7,7 +7,7 @@ bool eao_k_to_channels_last_match(const eao_kcall *c) {
   const eao_transpose_attr *a = c->attr;
   const eao_tensor *x = c->in[0];
   int bits = eao_dtype_bits(x->dtype);
-  if (x->rank < 3 || a->perm.n != x->rank || x->dim[0] != 1 || x->data) return false;
+  if (x->rank < 3 || a->perm.n != x->rank || x->dim[0] != 1) return false;
   if (bits != 8 && bits != 16 && bits != 32) return false;
   for (int32_t i = 0; i < x->rank; i++)
     if (a->perm.v[i] != (i == 0 ? 0 : i == x->rank - 1 ? 1 : i + 1)) return false;
