@@ -1,6 +1,7 @@
 /* Ops along one axis that keep it: softmax, cumulative sums, the k largest. */
 #include "kernel/ref/reduce.h"
 #include "op/op.h"
+#include "op/sample.h"
 
 static eao_status check_axis(eao_infer *f, int64_t axis, int32_t *out) {
   *out = 0;
@@ -66,11 +67,10 @@ static eao_status infer_topk(eao_infer *f) {
 
 static bool sample_softmax(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_F32, EAO_F32, EAO_F32, EAO_F16, EAO_BF16, EAO_F64};
-  if (k >= EAO_COUNT(d)) return false;
   s->n_in = s->n_out = 1;
-  s->in[0] = (eao_tensor){.dtype = d[k], .rank = 3, .dim = {2, 3, 5}};
+  s->in[0] = (eao_tensor){.dtype = d[k % EAO_COUNT(d)], .rank = 3, .dim = {2, 3, 5}};
   ((eao_softmax_attr *)s->attr)->axis = 1 - (int64_t)(k % 4);
-  return true;
+  return k < EAO_COUNT(d) || eao_sample_quantised(k - (uint32_t)EAO_COUNT(d), s);
 }
 
 static bool sample_cumsum(uint32_t k, eao_sample *s) {

@@ -1,6 +1,7 @@
 /* Element-wise ops with several inputs. */
 #include "kernel/ref/elementwise.h"
 #include "op/op.h"
+#include "op/sample.h"
 
 /* ---- inference ---- */
 
@@ -98,14 +99,19 @@ static bool sample_of(const eao_dtype *dtypes, size_t n, uint32_t k, eao_sample 
   if (k == 2) s->in[1] = (eao_tensor){.dtype = dtypes[k]};
   return true;
 }
+/* The types, then quantised ones. */
+static bool sample_both(const eao_dtype *dtypes, size_t n, uint32_t k, eao_sample *s) {
+  if (k < n) return sample_of(dtypes, n, k, s);
+  return sample_of(dtypes, n, 0, s) && eao_sample_quantised(k - (uint32_t)n, s);
+}
 static bool sample_num(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_F32, EAO_F32, EAO_F32, EAO_F16, EAO_BF16, EAO_F64, EAO_I8,
                                 EAO_I16, EAO_I32, EAO_I64, EAO_U8,  EAO_U16,  EAO_U32, EAO_U64};
-  return sample_of(d, EAO_COUNT(d), k, s);
+  return sample_both(d, EAO_COUNT(d), k, s);
 }
 static bool sample_float(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_F32, EAO_F32, EAO_F32, EAO_F16, EAO_BF16, EAO_F64};
-  return sample_of(d, EAO_COUNT(d), k, s);
+  return sample_both(d, EAO_COUNT(d), k, s);
 }
 static bool sample_int(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_I8, EAO_I16, EAO_I32, EAO_I64,
@@ -133,7 +139,7 @@ static bool sample_mod(uint32_t k, eao_sample *s) {
 }
 static bool sample_pow(uint32_t k, eao_sample *s) {
   if (!sample_num(k, s)) return false;
-  if (k % 3 == 0) s->in[1].dtype = k % 2 ? EAO_I32 : EAO_F32;
+  if (k % 3 == 0 && !s->in[0].quant.n) s->in[1].dtype = k % 2 ? EAO_I32 : EAO_F32;
   return true;
 }
 static bool sample_prelu(uint32_t k, eao_sample *s) {
@@ -141,22 +147,32 @@ static bool sample_prelu(uint32_t k, eao_sample *s) {
   s->in[0].dim[1] = 3;
   return true;
 }
+static bool sample_compare(uint32_t k, eao_sample *s) {
+  if (!sample_num(k, s)) return false;
+  s->out[0] = (eao_tensor){.rank = -1}; /* bool */
+  return true;
+}
+/* Case 6: quantised, all the same. */
 static bool sample_where(uint32_t k, eao_sample *s) {
-  if (!sample_equal(k, s)) return false;
+  if (k == 6 ? !sample_num(14, s) : !sample_equal(k, s)) return false;
+  s->in[1].quant = s->out[0].quant = s->in[0].quant;
   s->n_in = 3;
   s->in[2] = s->in[1];
   s->in[1] = s->in[0];
   s->in[0] = (eao_tensor){.dtype = EAO_BOOL, .rank = 2, .dim = {3, 5}};
   return true;
 }
-static bool sample_variadic(uint32_t k, eao_sample *s) {
-  if (!sample_num(k, s)) return false;
+static bool one_to_three(uint32_t k, eao_sample *s) {
   s->n_in = 1 + k % 3;
-  s->in[2] = (eao_tensor){.dtype = s->in[0].dtype, .rank = 1, .dim = {5}};
+  s->in[2] = s->in[0];
+  s->in[2].dim[1] = 3;
   return true;
 }
+static bool sample_variadic(uint32_t k, eao_sample *s) {
+  return sample_num(k, s) && one_to_three(k, s);
+}
 static bool sample_mean(uint32_t k, eao_sample *s) {
-  return k < 6 && sample_variadic(k, s);
+  return sample_float(k, s) && one_to_three(k, s);
 }
 static bool sample_bit_shift(uint32_t k, eao_sample *s) {
   if (!sample_int(k, s)) return false;
@@ -224,10 +240,10 @@ BINARY(prelu, "x < 0 ? slope * x : x", "PRelu", 7, 0, infer_prelu, sample_prelu)
 BINARY(atan2, "angle of the point (b, a)", NULL, 0, 0, infer_float, sample_float)
 BINARY(equal, "a == b", "Equal", 7, SWAP, infer_equal, sample_equal)
 BINARY(not_equal, "a != b", NULL, 0, SWAP, infer_equal, sample_equal)
-BINARY(greater, "a > b", "Greater", 7, 0, infer_compare, sample_num)
-BINARY(greater_or_equal, "a >= b", "GreaterOrEqual", 12, 0, infer_compare, sample_num)
-BINARY(less, "a < b", "Less", 7, 0, infer_compare, sample_num)
-BINARY(less_or_equal, "a <= b", "LessOrEqual", 12, 0, infer_compare, sample_num)
+BINARY(greater, "a > b", "Greater", 7, 0, infer_compare, sample_compare)
+BINARY(greater_or_equal, "a >= b", "GreaterOrEqual", 12, 0, infer_compare, sample_compare)
+BINARY(less, "a < b", "Less", 7, 0, infer_compare, sample_compare)
+BINARY(less_or_equal, "a <= b", "LessOrEqual", 12, 0, infer_compare, sample_compare)
 BINARY(and, "logical and", "And", 7, SWAP, infer_bool, sample_bool)
 BINARY(or, "logical or", "Or", 7, SWAP, infer_bool, sample_bool)
 BINARY(xor, "logical exclusive or", "Xor", 7, SWAP, infer_bool, sample_bool)

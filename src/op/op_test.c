@@ -102,6 +102,8 @@ typedef struct fixture {
   void *data[EAO_SAMPLE_MAX]; /* owned; exactly as large as the tensor, for the sanitizer */
   eao_rng rng;
   bool skip;
+  float scale[8]; /* of a changed quantisation */
+  int32_t zero[8];
 } fixture;
 
 static bool known_bytes(const fixture *x, const eao_tensor *t, uint64_t *out) {
@@ -324,6 +326,39 @@ static bool mutate_input(fixture *x, uint32_t i, uint32_t m) {
   return false;
 }
 
+/* One entry an element of axis; an output's shape is not known here, and may not fit. */
+static void per_axis(fixture *x, eao_tensor *t, int32_t axis) {
+  int64_t n = t->rank < 0 ? 3 : axis < t->rank ? t->dim[axis] : 0;
+  if (n < 1 || n > (int64_t)EAO_COUNT(x->scale)) return;
+  for (uint32_t i = 0; i < EAO_COUNT(x->scale); i++) {
+    x->scale[i] = 0.01f * (float)(i + 1);
+    x->zero[i] = (int32_t)i;
+  }
+  t->quant = (eao_quant){axis, (int32_t)n, x->scale, x->zero};
+}
+
+/* Another quantisation of a quantised tensor: what the verifier lets pass. */
+static bool mutate_quant(fixture *x, eao_tensor *t, uint32_t m) {
+  static const float scales[] = {0, 1e-38f, 1e-10f, 0.5f, 1e10f, 3e38f};
+  static const int32_t zeros[] = {INT32_MIN, -129, -1, 256, 32768, INT32_MAX};
+  enum { N_SCALE = EAO_COUNT(scales), N_ZERO = EAO_COUNT(zeros) };
+  if (!t->quant.n || m >= N_SCALE + N_ZERO + 2 + EAO_MAX_RANK) return false;
+  if (m < N_SCALE) {
+    x->scale[0] = scales[m];
+    t->quant.scale = x->scale;
+  } else if (m < N_SCALE + N_ZERO) {
+    x->zero[0] = zeros[m - N_SCALE];
+    t->quant.zero = x->zero;
+  } else if (m == N_SCALE + N_ZERO) {
+    t->quant.zero = NULL;
+  } else if (m == N_SCALE + N_ZERO + 1) {
+    t->quant = (eao_quant){0};
+  } else {
+    per_axis(x, t, (int32_t)m - (N_SCALE + N_ZERO + 2));
+  }
+  return true;
+}
+
 static bool mutate_ints(eao_ints *v, uint32_t m, int64_t n_names) {
   static const int64_t extremes[] = {INT64_MIN, -1000, -1, 0, 1, 2, 1000, INT32_MAX, INT64_MAX};
   if (m <= EAO_MAX_INTS) {
@@ -382,6 +417,34 @@ static bool mutate_attr(fixture *x, const eao_attr_desc *a, uint32_t m) {
   return false;
 }
 
+/* Everything that can be wrong with one call of sample k, one thing at a time. */
+static void mutate_all(fixture *x, const eao_op_desc *d, uint32_t k, uint32_t n_in,
+                       uint32_t n_out) {
+  for (uint32_t i = 0; i < n_in; i++) {
+    bool more = true;
+    for (uint32_t m = 0; more && load(x, d, k); m++) {
+      more = x->s.in[i].dtype && mutate_input(x, i, m);
+      if (more && !x->skip) try_call(x);
+      drop(x);
+    }
+  }
+  for (uint32_t i = 0; i < n_in + n_out; i++) {
+    bool more = true;
+    for (uint32_t m = 0; more && load(x, d, k); m++) {
+      eao_tensor *t = i < n_in ? &x->s.in[i] : &x->s.out[i - n_in];
+      if ((more = (t->quant.n <= 1 && mutate_quant(x, t, m)))) try_call(x);
+      drop(x);
+    }
+  }
+  for (uint32_t i = 0; i < d->n_attrs; i++) {
+    bool more = true;
+    for (uint32_t m = 0; more && load(x, d, k); m++) {
+      if ((more = mutate_attr(x, &d->attrs[i], m))) try_call(x);
+      drop(x);
+    }
+  }
+}
+
 static void illegal(void **state) {
   (void)state;
   n_bad = 0;
@@ -391,23 +454,9 @@ static void illegal(void **state) {
     const eao_op_desc *d = eao_op_get(op);
     if (!d || !d->ref || !d->sample) continue;
     for (uint32_t k = 0; k < SAMPLES_MAX && load(&x, d, k); k++) {
-      uint32_t n_in = x.s.n_in;
+      uint32_t n_in = x.s.n_in, n_out = x.s.n_out;
       drop(&x);
-      for (uint32_t i = 0; i < n_in; i++) {
-        bool more = true;
-        for (uint32_t m = 0; more && load(&x, d, k); m++) {
-          more = x.s.in[i].dtype && mutate_input(&x, i, m);
-          if (more && !x.skip) try_call(&x);
-          drop(&x);
-        }
-      }
-      for (uint32_t i = 0; i < d->n_attrs; i++) {
-        bool more = true;
-        for (uint32_t m = 0; more && load(&x, d, k); m++) {
-          if ((more = mutate_attr(&x, &d->attrs[i], m))) try_call(&x);
-          drop(&x);
-        }
-      }
+      mutate_all(&x, d, k, n_in, n_out);
     }
   }
   assert_int_equal(n_bad, 0);

@@ -1,6 +1,7 @@
 /* Reductions over a set of axes. */
 #include "kernel/ref/reduce.h"
 #include "op/op.h"
+#include "op/sample.h"
 
 /* Shape after the axes of mask are reduced. */
 static void reduced_shape(eao_infer *f, uint32_t mask, bool keepdims) {
@@ -101,6 +102,21 @@ static bool sample_num(uint32_t k, eao_sample *s) {
                                 EAO_F32, EAO_F64, EAO_I32, EAO_I64, EAO_U8,  EAO_U64};
   return sample_of(d, EAO_COUNT(d), k, s);
 }
+/* The types, then quantised ones. */
+static bool sample_sum(uint32_t k, eao_sample *s) {
+  if (sample_num(k, s)) return true;
+  if (k < 12 || !sample_num(k - 12, s)) return false;
+  eao_tensor axes = s->in[1];
+  if (!eao_sample_quantised(k - 12, s)) return false;
+  s->in[1] = axes;
+  return true;
+}
+/* The largest and smallest do not change the quantisation. */
+static bool sample_max(uint32_t k, eao_sample *s) {
+  if (!sample_sum(k, s)) return false;
+  s->out[0].quant = s->in[0].quant;
+  return true;
+}
 static bool sample_bool(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_BOOL, EAO_BOOL, EAO_BOOL};
   return sample_of(d, EAO_COUNT(d), k, s);
@@ -172,10 +188,10 @@ static const eao_attr_desc arg_attrs[] = {
                                    .ref = eao_ref_##id,                                            \
                                    .sample = sample_fn};
 
-REDUCE(reduce_sum, "sum over axes", "ReduceSum", 13, infer_num, sample_num)
-REDUCE(reduce_mean, "mean over axes", "ReduceMean", 18, infer_num, sample_num)
-REDUCE(reduce_max, "largest over axes", "ReduceMax", 18, infer_any, sample_num)
-REDUCE(reduce_min, "smallest over axes", "ReduceMin", 18, infer_any, sample_num)
+REDUCE(reduce_sum, "sum over axes", "ReduceSum", 13, infer_num, sample_sum)
+REDUCE(reduce_mean, "mean over axes", "ReduceMean", 18, infer_num, sample_sum)
+REDUCE(reduce_max, "largest over axes", "ReduceMax", 18, infer_any, sample_max)
+REDUCE(reduce_min, "smallest over axes", "ReduceMin", 18, infer_any, sample_max)
 REDUCE(reduce_prod, "product over axes", "ReduceProd", 18, infer_num, sample_num)
 REDUCE(reduce_l1, "sum of |x| over axes", "ReduceL1", 18, infer_num, sample_num)
 REDUCE(reduce_l2, "square root of the sum of x * x over axes", "ReduceL2", 18, infer_num,

@@ -2,6 +2,7 @@
 #include "kernel/ref/elementwise.h"
 #include "kernel/ref/move.h"
 #include "op/op.h"
+#include "op/sample.h"
 
 /* ---- inference: same type and shape, for the types that the op takes ---- */
 
@@ -58,18 +59,27 @@ static bool sample_of(const eao_dtype *dtypes, size_t n, uint32_t k, eao_sample 
   s->in[0] = (eao_tensor){.dtype = dtypes[k], .rank = 3, .dim = {2, 3, 5}};
   return true;
 }
+/* The types, then quantised ones. */
+static bool sample_both(const eao_dtype *dtypes, size_t n, uint32_t k, eao_sample *s) {
+  if (k < n) return sample_of(dtypes, n, k, s);
+  return sample_of(dtypes, n, 0, s) && eao_sample_quantised(k - (uint32_t)n, s);
+}
 static bool sample_float(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_F32, EAO_F16, EAO_BF16, EAO_F64};
-  return sample_of(d, EAO_COUNT(d), k, s);
+  return sample_both(d, EAO_COUNT(d), k, s);
 }
 static bool sample_signed(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_F32, EAO_F16, EAO_F64, EAO_I8, EAO_I16, EAO_I32, EAO_I64};
+  return sample_both(d, EAO_COUNT(d), k, s);
+}
+static bool sample_test(uint32_t k, eao_sample *s) {
+  static const eao_dtype d[] = {EAO_F32, EAO_F16, EAO_BF16, EAO_F64};
   return sample_of(d, EAO_COUNT(d), k, s);
 }
 static bool sample_num(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_F32, EAO_F16, EAO_BF16, EAO_F64, EAO_I8,  EAO_I16,
                                 EAO_I32, EAO_I64, EAO_U8,   EAO_U16, EAO_U32, EAO_U64};
-  return sample_of(d, EAO_COUNT(d), k, s);
+  return sample_both(d, EAO_COUNT(d), k, s);
 }
 static bool sample_int(uint32_t k, eao_sample *s) {
   static const eao_dtype d[] = {EAO_I8, EAO_I16, EAO_I32, EAO_I64, EAO_U8, EAO_U64};
@@ -195,8 +205,8 @@ UNARY(silu, "x * sigmoid(x)", NULL, 0, float)
 UNARY(mish, "x * tanh(softplus(x))", "Mish", 18, float)
 UNARY(not, "logical negation", "Not", 1, bool)
 UNARY(bitwise_not, "every bit negated", "BitwiseNot", 18, int)
-UNARY_FULL(is_nan, "true where x is not a number", "IsNaN", 9, infer_test, sample_float, 0, NULL, 0)
-UNARY_FULL(is_inf, "true where x is infinite", "IsInf", 10, infer_test, sample_float,
+UNARY_FULL(is_nan, "true where x is not a number", "IsNaN", 9, infer_test, sample_test, 0, NULL, 0)
+UNARY_FULL(is_inf, "true where x is infinite", "IsInf", 10, infer_test, sample_test,
            sizeof(eao_is_inf_attr), is_inf_attrs, EAO_COUNT(is_inf_attrs))
 UNARY_A(leaky_relu, "x < 0 ? alpha * x : x", "LeakyRelu", 6, eao_unary_attr, leaky_relu_attrs)
 UNARY_A(elu, "x < 0 ? alpha * (exp(x) - 1) : x", "Elu", 6, eao_unary_attr, elu_attrs)
