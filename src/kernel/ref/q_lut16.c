@@ -6,8 +6,9 @@
 #include "kernel/fixed.h"
 #include "kernel/ref/q_lut16.h"
 
+/* NaN (a logarithm left of 0) becomes 0: a plain cast of it is undefined. */
 static double clamp16(double v) {
-  return v < INT16_MIN ? INT16_MIN : v > INT16_MAX ? INT16_MAX : v;
+  return v != v ? 0 : v < INT16_MIN ? INT16_MIN : v > INT16_MAX ? INT16_MAX : v;
 }
 
 /* Entries are samples, lowered by half the error that interpolation makes in the middle. */
