@@ -117,6 +117,22 @@ def run_eao(runner, path, inputs, runs, tmp):
     return out, ""
 
 
+def run_export(args, path, inputs, tmp):
+    """Outputs of LiteRT for the exported file; the graph must also read back as the same text."""
+    text = []
+    p = subprocess.run([args.runner, path, "--export", tmp / path.name], capture_output=True, text=True)
+    if p.returncode != 0:
+        return None, p.stderr.strip() or f"ended with status {p.returncode}"
+    for f in (path, tmp / path.name):
+        text.append(subprocess.run([args.runner, f, "--text"], capture_output=True, text=True).stdout)
+    if text[0] != text[1]:
+        print(f"{path.name}: reads back as another graph")
+    try:
+        return in_child(run_litert, tmp / path.name, inputs, args.runs, args.kernels)[1], ""
+    except Exception as e:
+        return None, f"LiteRT: {str(e).splitlines()[0][:200]}"
+
+
 def compare(want, got):
     """(kind, error, share of elements that differ, agrees)"""
     if want.dtype == np.complex64:
@@ -146,6 +162,7 @@ def main():
     ap.add_argument("--runs", default=2, type=int, help="runs before comparing: shows state")
     ap.add_argument("--kernels", default="default", choices=RESOLVER)
     ap.add_argument("--only", default="")
+    ap.add_argument("--export", action="store_true", help="compare exported files with originals")
     ap.add_argument("--md", action="store_true", help="print a table for docs/conformance.md")
     args = ap.parse_args()
     bad = 0
@@ -161,7 +178,10 @@ def main():
             print(f"{name}: LiteRT: {str(e).splitlines()[0][:100]}")
             continue
         with tempfile.TemporaryDirectory() as t:
-            got, message = run_eao(args.runner, path, inputs, args.runs, pathlib.Path(t))
+            if args.export:
+                got, message = run_export(args, path, inputs, pathlib.Path(t))
+            else:
+                got, message = run_eao(args.runner, path, inputs, args.runs, pathlib.Path(t))
         if got is None:
             refused = message.startswith("unsupported")
             counts["refused"] += refused

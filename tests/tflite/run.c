@@ -1,14 +1,17 @@
-/* Runs a TFLite file on the reference kernels: tflite_run MODEL DIR [RUNS]. Input k is DIR/in_k.bin
+/* Runs a model on the reference kernels: tflite_run MODEL DIR [RUNS]. Input k is DIR/in_k.bin
  * with its extents in DIR/in_k.dims; output k goes to DIR/out_k.bin and DIR/out_k.dims (of the last
- * run; states are kept between runs). For tests/peer_tflite.py. */
+ * run; states are kept between runs). tflite_run MODEL --export FILE writes it as TFLite;
+ * tflite_run MODEL --text prints the graph. For tests/peer_tflite.py. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "emit/emit.h"
 #include "import/import.h"
 #include "interp/interp.h"
 #include "kernel/kernel.h"
+#include "op/text.h"
 
 static eao_status read_input(eao_ctx *ctx, const char *dir, uint32_t k, eao_dtype dtype,
                              eao_tensor *t, eao_file *f) {
@@ -44,11 +47,35 @@ static void write_output(const char *dir, uint32_t k, const eao_tensor *t) {
   fclose(f);
 }
 
-static eao_status run(eao_ctx *ctx, const char *model, const char *dir, int runs) {
-  eao_file file;
+static eao_status export(eao_ctx *ctx, const eao_graph *g, const char *path) {
+  uint8_t *data;
+  size_t n;
+  EAO_TRY(eao_emit_tflite(g, &data, &n));
+  eao_status s = eao_file_write(ctx, path, data, n);
+  eao_free(ctx, data);
+  return s;
+}
+
+static eao_status convert(eao_ctx *ctx, const char *model, const char *path) {
   eao_graph *g;
-  EAO_TRY(eao_file_map(ctx, model, &file));
-  EAO_TRY(eao_import_tflite(ctx, &file, NULL, &g));
+  EAO_TRY(eao_import(ctx, model, NULL, &g));
+  eao_status s = EAO_OK;
+  if (path) {
+    s = export(ctx, g, path);
+  } else {
+    eao_text t;
+    eao_text_init(&t, ctx);
+    eao_graph_print(g, false, &t);
+    puts(t.p ? t.p : "");
+    eao_text_deinit(&t);
+  }
+  eao_graph_destroy(g);
+  return s;
+}
+
+static eao_status run(eao_ctx *ctx, const char *model, const char *dir, int runs) {
+  eao_graph *g;
+  EAO_TRY(eao_import(ctx, model, NULL, &g));
   eao_tensor *in = calloc(g->n_input + 1, sizeof *in), *out = calloc(g->n_output + 1, sizeof *out);
   eao_file *data = calloc(g->n_input + 1, sizeof *data);
   eao_interp *it = eao_interp_create(g);
@@ -70,7 +97,11 @@ static eao_status run(eao_ctx *ctx, const char *model, const char *dir, int runs
 int main(int argc, char **argv) {
   if (argc < 2) return 2;
   eao_ctx *ctx = eao_ctx_create(NULL, NULL);
-  eao_status s = run(ctx, argv[1], argc > 2 ? argv[2] : NULL, argc > 3 ? atoi(argv[3]) : 1);
+  bool text = argc > 2 && strcmp(argv[2], "--text") == 0;
+  bool write = argc > 3 && strcmp(argv[2], "--export") == 0;
+  eao_status s = text || write
+                     ? convert(ctx, argv[1], write ? argv[3] : NULL)
+                     : run(ctx, argv[1], argc > 2 ? argv[2] : NULL, argc > 3 ? atoi(argv[3]) : 1);
   if (s != EAO_OK) fprintf(stderr, "%s: %s\n", eao_status_name(s), eao_ctx_message(ctx));
   eao_ctx_destroy(ctx);
   return s == EAO_OK ? 0 : 1;
