@@ -204,5 +204,9 @@ void eao_cli_inputs_free(eao_cli *c, eao_cli_inputs *in);
 /* Help of one command, of the program. */
 void eao_cli_help(FILE *to, const eao_cli_command *cmd);
 void eao_cli_help_all(FILE *to);
+/* Manual pages (section 1) and the bash completion, from the same table. */
+void eao_cli_man(FILE *to, const eao_cli_command *cmd);
+void eao_cli_man_all(FILE *to);
+void eao_cli_completion(FILE *to);
 
 #endif

@@ -136,6 +136,27 @@ static int unknown_command(const char *word) {
   return EAO_EXIT_USAGE;
 }
 
+/* eao help [--man] [COMMAND] | --completion */
+static int print_help(int argc, char **argv) {
+  bool man = argc > 0 && strcmp(argv[0], "--man") == 0;
+  if (argc > 0 && strcmp(argv[0], "--completion") == 0) {
+    eao_cli_completion(stdout);
+    return EAO_EXIT_OK;
+  }
+  const char *name = argc > man ? argv[man ? 1 : 0] : NULL;
+  const eao_cli_command *cmd = name ? find_command(name) : NULL;
+  if (name && !cmd) return unknown_command(name);
+  if (cmd && man)
+    eao_cli_man(stdout, cmd);
+  else if (cmd)
+    eao_cli_help(stdout, cmd);
+  else if (man)
+    eao_cli_man_all(stdout);
+  else
+    eao_cli_help_all(stdout);
+  return EAO_EXIT_OK;
+}
+
 static int dispatch(int argc, char **argv) {
   const char *word = argc > 1 ? argv[1] : "";
   bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
@@ -147,16 +168,9 @@ static int dispatch(int argc, char **argv) {
     printf("eao %s\n", EAO_VERSION_STRING);
     return EAO_EXIT_OK;
   }
-  if (help && argc == 2) {
-    eao_cli_help_all(stdout);
-    return EAO_EXIT_OK;
-  }
-  const eao_cli_command *cmd = find_command(help ? argv[2] : word);
-  if (!cmd) return unknown_command(help ? argv[2] : word);
-  if (help) {
-    eao_cli_help(stdout, cmd);
-    return EAO_EXIT_OK;
-  }
+  if (help) return print_help(argc - 2, argv + 2);
+  const eao_cli_command *cmd = find_command(word);
+  if (!cmd) return unknown_command(word);
   const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
   bool color_ok = !(no_color && no_color[0]) && term && strcmp(term, "dumb") != 0;
   eao_cli c = {.cmd = cmd,

@@ -8,6 +8,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 data=$root/tests/data
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+export TMPDIR=$tmp
 failed=0 count=0
 case_name=
 
@@ -216,6 +217,53 @@ test_doctor() {
   expect 0 "$eao" doctor --no-measure --json
   says out '"isa"' '"caches"' '"optional"'
   is arch "$(json arch)" "$(uname -m)"
+}
+
+test_bench() {
+  expect 0 "$eao" bench "$data/classifier/model.onnx" --check --json
+  for k in latency_p50_ms latency_p95_ms latency_p99_ms latency_min_ms throughput_per_s load_ms \
+    rss_peak_kib; do
+    count=$((count + 1))
+    awk -v v="$(json $k)" 'BEGIN { exit !(v > 0) }' || is "$k" "$(json $k)" 'above 0'
+  done
+  count=$((count + 1))
+  awk -v a="$(json latency_min_ms)" -v b="$(json latency_p50_ms)" -v c="$(json latency_p99_ms)" \
+    'BEGIN { exit !(a <= b && b <= c) }' || is 'order of percentiles' wrong right
+  is self-test "$(json self_test)" passed
+  is precision "$(json precision)" fp32
+  [ "$(json runs)" -ge 200 ] || is runs "$(json runs)" 'at least 200'
+  says out '"steps"' '"kernel"'
+  expect 0 "$eao" bench "$data/classifier/model.onnx" --runs 5 --sustained --duration 1s
+  says out '^latency ' '^sustained '
+  expect 0 "$eao" compile "$data/classifier/model.onnx" -o "$tmp/c.eao"
+  expect 0 "$eao" bench "$tmp/c.eao" --runs 5
+  says out '^memory '
+  head -c 200 "$tmp/c.eao" >"$tmp/cut.eao"
+  expect 4 "$eao" bench "$tmp/cut.eao"
+  expect 2 "$eao" bench "$tmp/c.eao" --duration soon
+  is 'files left' "$(ls "$tmp"/bench-*.eao 2>/dev/null)" ''
+}
+
+test_generated() {
+  expect 0 "$eao" help --man
+  says out '^\.TH EAO 1' 'eao.-inspect' '^\.SH EXIT STATUS'
+  for c in $("$eao" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    expect 0 "$eao" help --man "$c"
+    says out '^\.TH EAO-' '^\.SH OPTIONS' '^\.SH EXAMPLES'
+    if command -v groff >/dev/null; then
+      is "groff warnings of $c" "$(groff -man -Tutf8 -ww "$tmp/out" 2>&1 >/dev/null)" ''
+    fi
+  done
+  expect 2 "$eao" help --man nothing
+  "$eao" help --completion >"$tmp/completion"
+  # What bash would offer.
+  offer() {
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _eao; echo "${COMPREPLY[*]}"' \
+      - "$tmp/completion" "$@"
+  }
+  is 'commands with ins' "$(offer eao ins)" inspect
+  is 'options with --che' "$(offer eao run --che)" --check
+  is 'help of com' "$(offer eao help comp)" 'compare compile'
 }
 
 for t in ${*:-$(compgen -A function test_)}; do
