@@ -126,6 +126,7 @@ eao_status eao_target_probe(eao_ctx *ctx, eao_target *out) {
   t.ram_kib = pages > 0 && page > 0 ? (double)pages * (double)page / 1024 : 1 << 20;
   if (!(k->f32_gmacs > 0) || !(k->i8_gmacs > 0) || !(t.bandwidth_gb_s > 0))
     return eao_fail(ctx, EAO_ERR_NOMEM, "cannot measure this machine");
+  t.weights_in_ram = 1;
   t.step_overhead_us = 0.5;
   t.efficiency_f32 = t.efficiency_i8 = 0.5;
   /* A server or desktop core in a 7 to 5 nm process; docs/targets.md has the reasoning. */

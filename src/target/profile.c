@@ -41,6 +41,7 @@ typedef struct field {
 static const field fields[] = {
     FIELD("memory", "ram_kib", ram_kib, 1e10),
     FIELD("memory", "flash_kib", flash_kib, 1e12),
+    FIELD("memory", "weights_in_ram", weights_in_ram, 1),
     FIELD("memory", "bandwidth_gb_s", bandwidth_gb_s, 1e5),
     FIELD("speed", "step_overhead_us", step_overhead_us, 1e6),
     FIELD("speed", "efficiency_f32", efficiency_f32, 1),
@@ -171,6 +172,7 @@ static eao_status read_profile(eao_ctx *ctx, eao_conf *c, eao_target *t, int dep
 eao_status eao_target_load(eao_ctx *ctx, const char *name, eao_target *out) {
   if (strcmp(name, "host") == 0) return eao_target_probe(ctx, out);
   memset(out, 0, sizeof *out);
+  out->weights_in_ram = 1;
   EAO_TRY(load_any(ctx, name, out, 0));
   if (!out->n_cluster || !(out->cluster[0].f32_gmacs > 0) || !(out->cluster[0].i8_gmacs > 0) ||
       !(out->bandwidth_gb_s > 0) || !(out->ram_kib > 0) || !(out->efficiency_f32 > 0) ||

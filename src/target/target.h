@@ -25,10 +25,11 @@ typedef struct eao_target {
   uint32_t cpu_flags;                    /* eao_cpu_flag */
   eao_cluster cluster[EAO_MAX_CLUSTERS]; /* the fastest first; the one that runs the model */
   uint32_t n_cluster;
-  double ram_kib;                       /* for the model: what the system leaves */
-  double flash_kib;                     /* storage for the artifact; 0: no bound */
-  double bandwidth_gb_s;                /* main memory, sustained */
-  double step_overhead_us;              /* per step: call, loop start and end, cold caches */
+  double ram_kib;          /* for the model: what the system leaves */
+  double flash_kib;        /* storage for the artifact; 0: no bound */
+  double weights_in_ram;   /* 1: weights are loaded into RAM; 0: they run in place from flash */
+  double bandwidth_gb_s;   /* main memory, sustained */
+  double step_overhead_us; /* per step: call, loop start and end, cold caches */
   double efficiency_f32, efficiency_i8; /* share of the peak that convolutions reach */
   double pj_per_mac_f32, pj_per_mac_i8; /* energy of one multiply-accumulate, data in registers */
   double pj_per_byte_cache, pj_per_byte_dram;
