@@ -71,6 +71,9 @@ eao_status eao_tensor_read(eao_ctx *ctx, const char *path, eao_tensor *out);
 /* PNG, JPEG or BMP, by content. out: u8 [height, width, channels], channels 1 (grey) or 3 (RGB);
  * 0: as in the file. Alpha is dropped. */
 eao_status eao_image_read(eao_ctx *ctx, const char *path, int32_t channels, eao_tensor *out);
+/* The same from memory; name: for messages. */
+eao_status eao_image_parse(eao_ctx *ctx, const char *name, const void *data, size_t size,
+                           int32_t channels, eao_tensor *out);
 
 typedef enum eao_resize {
   EAO_RESIZE_BILINEAR = 0,  /* two nearest pixels each way, half-pixel centres, no antialiasing */

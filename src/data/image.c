@@ -34,24 +34,32 @@ static eao_status set_channels(eao_ctx *ctx, int32_t channels, eao_tensor *t) {
   return EAO_OK;
 }
 
-eao_status eao_image_read(eao_ctx *ctx, const char *path, int32_t channels, eao_tensor *out) {
-  eao_file f;
+eao_status eao_image_parse(eao_ctx *ctx, const char *name, const void *data, size_t size,
+                           int32_t channels, eao_tensor *out) {
+  eao_file f = {.data = data, .size = size};
   eao_status s;
   memset(out, 0, sizeof *out);
   if (channels != 0 && channels != 1 && channels != 3)
     return eao_fail(ctx, EAO_ERR_ARG, "images have 1 or 3 channels, not %d", channels);
-  EAO_TRY(eao_file_map(ctx, path, &f));
   if (f.size >= 8 && memcmp(f.data, "\x89PNG\r\n\x1a\n", 8) == 0)
-    s = eao_png_decode(ctx, path, &f, out);
+    s = eao_png_decode(ctx, name, &f, out);
   else if (f.size >= 3 && memcmp(f.data, "\xff\xd8\xff", 3) == 0)
-    s = eao_jpeg_decode(ctx, path, &f, out);
+    s = eao_jpeg_decode(ctx, name, &f, out);
   else if (f.size >= 2 && memcmp(f.data, "BM", 2) == 0)
-    s = eao_bmp_decode(ctx, path, &f, out);
+    s = eao_bmp_decode(ctx, name, &f, out);
   else
-    s = eao_fail(ctx, EAO_ERR_FORMAT, "'%s' is neither PNG, JPEG nor BMP", path);
-  eao_file_unmap(ctx, &f);
+    s = eao_fail(ctx, EAO_ERR_FORMAT, "'%s' is neither PNG, JPEG nor BMP", name);
   if (s == EAO_OK) s = set_channels(ctx, channels, out);
   if (s != EAO_OK) eao_tensor_destroy(ctx, out);
+  return s;
+}
+
+eao_status eao_image_read(eao_ctx *ctx, const char *path, int32_t channels, eao_tensor *out) {
+  eao_file f;
+  memset(out, 0, sizeof *out);
+  EAO_TRY(eao_file_map(ctx, path, &f));
+  eao_status s = eao_image_parse(ctx, path, f.data, f.size, channels, out);
+  eao_file_unmap(ctx, &f);
   return s;
 }
 

@@ -1,0 +1,272 @@
+/* eao eval: how good a model is on a data set. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/engine.h"
+#include "eao/eval.h"
+
+/* ---- preprocessing from the command line ---- */
+
+static int parse_three(eao_cli *c, const char *option, float out[3]) {
+  const char *s = eao_cli_get(c, option, NULL);
+  double v[3];
+  char *end;
+  int n = 0;
+  if (!s) return 0;
+  for (; n < 3; n++) {
+    v[n] = strtod(s, &end);
+    if (end == s) break;
+    s = end;
+    if (*s != ',') break;
+    s++;
+  }
+  if (*s || (n != 0 && n != 2))
+    return eao_cli_usage(c, "--%s: one number or three, separated by commas", option);
+  for (int i = 0; i < 3; i++) out[i] = (float)v[n ? i : 0];
+  return 0;
+}
+
+static int preprocess(eao_cli *c, eao_image_spec *s) {
+  const char *pixels = eao_cli_get(c, "pixels", NULL), *resize = eao_cli_get(c, "resize", NULL);
+  const char *fit = eao_cli_get(c, "fit", NULL), *layout = eao_cli_get(c, "layout", NULL);
+  double crop = 0;
+  if (pixels && strcmp(pixels, "stored") == 0)
+    s->stored = true;
+  else if (pixels && !eao_image_scaling(s, pixels))
+    return eao_cli_usage(c, "--pixels: no kind '%s'", pixels);
+  else if (pixels)
+    s->stored = false;
+  int code = parse_three(c, "mean", s->mean);
+  if (!code) code = parse_three(c, "std", s->std);
+  if (code) return code;
+  for (int i = 0; i < 3 && (eao_cli_has(c, "mean") || eao_cli_has(c, "std")); i++)
+    s->std[i] = s->std[i] != 0 ? s->std[i] : 1;
+  if (resize && eao_resize_from_name(resize) < 0)
+    return eao_cli_usage(c, "--resize: no kind '%s'", resize);
+  if (resize) s->resize = (eao_resize)eao_resize_from_name(resize);
+  if (fit && eao_fit_from_name(fit) < 0) return eao_cli_usage(c, "--fit: no kind '%s'", fit);
+  if (fit) s->fit = (eao_fit)eao_fit_from_name(fit);
+  if (layout && strcmp(layout, "nchw") != 0 && strcmp(layout, "nhwc") != 0)
+    return eao_cli_usage(c, "--layout: nchw or nhwc, not '%s'", layout);
+  if (layout) s->layout = strcmp(layout, "nchw") == 0 ? EAO_LAYOUT_NCHW : EAO_LAYOUT_NHWC;
+  if (eao_cli_has(c, "bgr")) s->bgr = true;
+  if (!eao_cli_number(c, "crop-fraction", 0.01, 1, &crop)) return EAO_EXIT_USAGE;
+  if (crop > 0) {
+    s->crop_fraction = (float)crop;
+    s->fit = EAO_FIT_CROP;
+  }
+  return 0;
+}
+
+/* ---- models behind eao_eval ---- */
+
+typedef struct subject {
+  eao_cli_engine engine;
+  eao_eval_model model;
+  eao_tensor *out;
+  uint32_t output; /* the one that is scored */
+} subject;
+
+static eao_status run_subject(void *user, const eao_tensor *in, eao_tensor *out) {
+  subject *s = user;
+  eao_status st = eao_cli_engine_run(&s->engine, in, s->out);
+  if (st == EAO_OK) *out = s->out[s->output];
+  return st;
+}
+
+static int open_subject(eao_cli *c, const char *path, subject *s) {
+  int64_t output = 0;
+  int code = eao_cli_engine_open(c, path, eao_cli_get(c, "engine", "auto"), &s->engine);
+  if (code) return code;
+  if (s->engine.n_in != 1)
+    return eao_cli_usage(c, "%s has %u inputs; data sets are for models with one", path,
+                         s->engine.n_in);
+  if (!eao_cli_integer(c, "output-index", 0, (int64_t)s->engine.n_out - 1, &output))
+    return EAO_EXIT_USAGE;
+  s->output = (uint32_t)output;
+  s->out = calloc(s->engine.n_out + 1, sizeof *s->out);
+  if (!s->out) return eao_cli_fail(c, EAO_ERR_NOMEM);
+  s->model = (eao_eval_model){run_subject, s, &s->engine.in_type[0]};
+  return 0;
+}
+
+static void close_subject(subject *s) {
+  eao_cli_engine_close(&s->engine);
+  free(s->out);
+}
+
+static void progress(void *user, uint64_t done, uint64_t total) {
+  eao_cli_progress(user, "samples", done, total);
+}
+
+/* ---- output ---- */
+
+static const char *unit_of(eao_metric m) {
+  return m == EAO_METRIC_SQNR ? " dB" : m == EAO_METRIC_MSE || m == EAO_METRIC_AUC ? "" : " %";
+}
+
+static double shown(eao_metric m, double v) {
+  return unit_of(m)[1] == '%' ? 100 * v : v;
+}
+
+static json_t *interval(const eao_score *s) {
+  return json_pack("[o, o]", eao_cli_real(s->lo), eao_cli_real(s->hi));
+}
+
+static int print_json(const eao_evaluation *e, const subject *s, const eao_dataset_info *info) {
+  json_t *j = json_object(), *all = json_object();
+  json_object_set_new(j, "metric", json_string(eao_metric_name(e->score[0].metric)));
+  json_object_set_new(j, "value", eao_cli_real(e->score[0].value));
+  json_object_set_new(j, "ci95", interval(&e->score[0]));
+  json_object_set_new(j, "n", json_integer(e->n));
+  for (uint32_t i = 0; i < e->n_score; i++) {
+    json_t *one = json_object();
+    json_object_set_new(one, "value", eao_cli_real(e->score[i].value));
+    json_object_set_new(one, "ci95", interval(&e->score[i]));
+    json_object_set_new(all, eao_metric_name(e->score[i].metric), one);
+  }
+  json_object_set_new(j, "metrics", all);
+  json_object_set_new(j, "engine", json_string(s->engine.name));
+  json_object_set_new(j, "format", json_string(info->format));
+  json_object_set_new(j, "run_ms_mean", eao_cli_real(e->n ? e->seconds * 1e3 / (double)e->n : 0));
+  return eao_cli_json(j);
+}
+
+static void print_table(const eao_cli *c, const eao_evaluation *e, const subject *s) {
+  static const char *const heads[] = {"metric", ">value", ">95 % from", ">to", ">n"};
+  eao_cli_table *t = eao_cli_table_new(heads, EAO_CLI_COUNT(heads));
+  for (uint32_t i = 0; i < e->n_score; i++) {
+    const eao_score *k = &e->score[i];
+    eao_cli_cell(t, "%s", eao_metric_name(k->metric));
+    for (int part = 0; part < 3; part++) {
+      double v = part == 0 ? k->value : part == 1 ? k->lo : k->hi;
+      char text[EAO_CLI_TEXT];
+      if (k->metric == EAO_METRIC_MSE)
+        snprintf(text, sizeof text, "%.6g", v);
+      else
+        snprintf(text, sizeof text, k->metric == EAO_METRIC_AUC ? "%.4f%s" : "%.2f%s",
+                 shown(k->metric, v), unit_of(k->metric));
+      eao_cli_cell(t, "%s", text);
+    }
+    eao_cli_cell(t, "%lld", (long long)e->n);
+  }
+  eao_cli_table_print(c, t);
+  eao_cli_table_free(t);
+  printf("%s, %.3g ms a sample\n", s->engine.name, e->n ? e->seconds * 1e3 / (double)e->n : 0.0);
+}
+
+/* ---- the command ---- */
+
+static int open_data(eao_cli *c, eao_dataset **out) {
+  eao_dataset_opts o = {.spec = eao_cli_get(c, "spec", NULL),
+                        .split = eao_cli_get(c, "split", NULL)};
+  const char *data = eao_cli_get(c, "data", NULL);
+  int64_t offset = 0;
+  if (!data) return eao_cli_usage(c, "--data is missing: a file or folder with the samples");
+  if (!eao_cli_integer(c, "first", 0, INT64_MAX / 2, &o.first) ||
+      !eao_cli_integer(c, "limit", 1, INT64_MAX / 2, &o.limit) ||
+      !eao_cli_integer(c, "label-offset", -1000000, 1000000, &offset))
+    return EAO_EXIT_USAGE;
+  eao_status s = eao_dataset_open(c->ctx, data, &o, out);
+  if (s != EAO_OK) return eao_cli_fail_input(c, s);
+  if (eao_cli_has(c, "label-offset")) eao_dataset_set_label_offset(*out, offset);
+  return preprocess(c, eao_dataset_preprocess(*out));
+}
+
+static int evaluate(eao_cli *c, eao_dataset *d, subject *s, subject *ref) {
+  const char *metric = eao_cli_get(c, "metric", NULL),
+             *reference = eao_cli_get(c, "reference", NULL);
+  int64_t resamples = 1000, seed = 0;
+  eao_eval_opts o = {.progress = progress, .progress_user = c};
+  eao_evaluation e;
+  if (metric && !(o.metric = eao_metric_from_name(metric)))
+    return eao_cli_usage(c, "--metric: no metric '%s'", metric);
+  if (!eao_cli_integer(c, "resamples", 10, 10000, &resamples) ||
+      !eao_cli_integer(c, "seed", 0, INT64_MAX, &seed))
+    return EAO_EXIT_USAGE;
+  o.resamples = (uint32_t)resamples;
+  o.seed = (uint64_t)seed;
+  int code = open_subject(c, c->arg[0], s);
+  if (!code && reference) {
+    code = open_subject(c, reference, ref);
+    o.reference = &ref->model;
+    if (!metric) o.metric = EAO_METRIC_SQNR;
+  }
+  if (code) return code;
+  eao_status st = eao_eval(c->ctx, d, &s->model, &o, &e);
+  if (st != EAO_OK) return eao_cli_fail_input(c, st);
+  eao_dataset_info info = eao_dataset_get(d);
+  if (c->json) return print_json(&e, s, &info);
+  print_table(c, &e, s);
+  return EAO_EXIT_OK;
+}
+
+static int run(eao_cli *c) {
+  eao_dataset *d = NULL;
+  subject s, ref;
+  memset(&s, 0, sizeof s);
+  memset(&ref, 0, sizeof ref);
+  int code = open_data(c, &d);
+  if (!code) code = evaluate(c, d, &s, &ref);
+  close_subject(&s);
+  close_subject(&ref);
+  eao_dataset_close(d);
+  return code;
+}
+
+static const eao_cli_option options[] = {
+    {"data", "PATH",
+     "a folder or file: images by class folder or class number, a tar of such, WAV\n"
+     "folders, .npy, .npz, IDX, CIFAR, CSV; gzipped or not; or a description (.yaml)",
+     false},
+    {"spec", "FILE", "a description of the data (default: the dataset.yaml that comes with them)",
+     false},
+    {"split", "NAME", "of the description (default: test, else everything)", false},
+    {"first", "N", "leave out the first N samples", false},
+    {"limit", "N", "at most N samples", false},
+    {"metric", "KIND", "top1, top5, auc, mse, sqnr, agreement (default: the description's)", false},
+    {"reference", "MODEL", "compare with this model's outputs instead of labels", false},
+    {"label-offset", "N", "added to labels, e.g. 1 for models with a background class", false},
+    {"output-index", "N", "which output is scored (default 0)", false},
+    {"pixels", "KIND",
+     "unit (0..1), signed (-1..1), raw (0..255), imagenet, stored (integers as they\n"
+     "are); default: unit for float inputs, stored for integer ones",
+     false},
+    {"mean", "A[,B,C]", "subtract from pixels (0..255) per channel", false},
+    {"std", "A[,B,C]", "then divide by", false},
+    {"resize", "KIND", "how images are resized, see docs (default bilinear)", false},
+    {"fit", "KIND", "stretch (default), crop (centre), pad (grey around)", false},
+    {"crop-fraction", "F", "the crop's share of the resized image, e.g. 0.875", false},
+    {"layout", "KIND", "nchw or nhwc, where an image input's shape does not tell", false},
+    {"bgr", NULL, "image channels in the order blue, green, red", false},
+    EAO_CLI_SHAPE_OPTION,
+    EAO_CLI_ENGINE_OPTION,
+    {"resamples", "N", "of the bootstrap for the confidence interval (default 1000)", false},
+    {"seed", "N", "of the bootstrap (default 0)", false},
+};
+
+static const eao_cli_example examples[] = {
+    {"eval mnist.onnx --data mnist/ --pixels raw", "MNIST's test images, pixels 0 to 255"},
+    {"eval net.tflite --data photos/ --fit crop --crop-fraction 0.875 --label-offset 1",
+     "one folder a class; the model has a background class"},
+    {"eval small.eao --data calib.npz --reference net.onnx", "without labels: how far from net"},
+    {"eval net.onnx --data photos.tar --spec dataset.yaml --json", "for a script"},
+};
+
+const eao_cli_command eao_cmd_eval = {
+    .name = "eval",
+    .args = "MODEL --data PATH",
+    .summary = "measure accuracy on a data set",
+    .text =
+        "Runs a model (ONNX, TFLite or .eao) on every sample of a data set and prints the metric\n"
+        "with its 95 % confidence interval (bootstrap, the same on every run).",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .n_options = EAO_CLI_COUNT(options),
+    .examples = examples,
+    .n_examples = EAO_CLI_COUNT(examples),
+    .exits = "4  the model or the data are invalid, or do not fit each other\n"
+             "5  the model needs something EAO does not support",
+    .run = run,
+};

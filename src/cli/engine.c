@@ -1,0 +1,120 @@
+#include "cli/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int open_package(eao_cli *c, eao_cli_engine *e, const char *path) {
+  size_t size;
+  eao_status s;
+  if (path) {
+    s = eao_package_open(&e->package, path);
+  } else {
+    const void *data = eao_compiled_data(e->compiled, &size);
+    s = eao_package_open_memory(&e->package, data, size);
+  }
+  if (s == EAO_OK) {
+    size_t bytes = (eao_package_arena_bytes(&e->package) + 63) / 64 * 64;
+    e->package_open = true;
+    e->arena = aligned_alloc(64, bytes ? bytes : 64);
+    s = e->arena ? eao_session_create(&e->package, e->arena, bytes, &e->session) : EAO_ERR_NOMEM;
+  }
+  if (s == EAO_OK) {
+    e->name = "compiled";
+    e->n_in = eao_package_input_count(&e->package);
+    e->n_out = eao_package_output_count(&e->package);
+    for (uint32_t i = 0; i < e->n_in && i < EAO_CLI_ARGS_MAX; i++) {
+      e->in_type[i] = *eao_session_input(e->session, i);
+      e->in_type[i].data = NULL;
+      e->in_name[i] = eao_package_input_name(&e->package, i);
+    }
+    return 0;
+  }
+  const char *why = eao_package_message(&e->package);
+  fprintf(stderr, "eao %s: %s: %s\n", c->cmd->name, path ? path : "compiled model",
+          why && why[0] ? why : eao_status_name(s));
+  return s == EAO_ERR_NOMEM || s == EAO_ERR_IO ? EAO_EXIT_SYSTEM : EAO_EXIT_INPUT;
+}
+
+static int open_interp(eao_cli *c, eao_cli_engine *e) {
+  eao_status s = eao_runner_create(e->model, &e->runner);
+  if (s != EAO_OK) return eao_cli_fail(c, s);
+  e->name = "interp";
+  e->n_in = eao_model_input_count(e->model);
+  e->n_out = eao_model_output_count(e->model);
+  for (uint32_t i = 0; i < e->n_in && i < EAO_CLI_ARGS_MAX; i++) {
+    eao_value_info v = eao_model_input(e->model, i);
+    e->in_type[i] = v.type;
+    e->in_name[i] = v.name;
+  }
+  return 0;
+}
+
+static bool is_package(const char *path) {
+  size_t n = strlen(path);
+  return n > 4 && strcmp(path + n - 4, ".eao") == 0;
+}
+
+static int open_any(eao_cli *c, const char *path, const char *kind, eao_cli_engine *e) {
+  bool interp = strcmp(kind, "interp") == 0, compiled = strcmp(kind, "compiled") == 0;
+  if (!interp && !compiled && strcmp(kind, "auto") != 0)
+    return eao_cli_usage(c, "--engine: no kind '%s'", kind);
+  if (is_package(path)) {
+    if (interp) return eao_cli_usage(c, "--engine interp: a package cannot be interpreted");
+    return open_package(c, e, path);
+  }
+  int code = eao_cli_load(c, path, EAO_CLI_DIMS_TRY_ONE, &e->model);
+  if (code) return code;
+  if (interp) return open_interp(c, e);
+  eao_status s = eao_model_compile(e->model, NULL, &e->compiled);
+  if (s == EAO_OK) return open_package(c, e, NULL);
+  if (compiled) return eao_cli_fail_input(c, s);
+  char text[1024];
+  snprintf(text, sizeof text, "%s is interpreted, it cannot be compiled: %s", path,
+           eao_ctx_message(c->ctx));
+  eao_cli_warn(c, text);
+  eao_model_destroy(e->model); /* compiling rewrites the graph */
+  e->model = NULL;
+  code = eao_cli_load(c, path, EAO_CLI_DIMS_TRY_ONE, &e->model);
+  return code ? code : open_interp(c, e);
+}
+
+int eao_cli_engine_open(eao_cli *c, const char *path, const char *kind, eao_cli_engine *e) {
+  memset(e, 0, sizeof *e);
+  e->c = c;
+  int code = open_any(c, path, kind, e);
+  if (code) eao_cli_engine_close(e);
+  return code;
+}
+
+void eao_cli_engine_close(eao_cli_engine *e) {
+  eao_runner_destroy(e->runner);
+  if (e->package_open) eao_package_close(&e->package);
+  free(e->arena);
+  if (e->compiled) eao_compiled_destroy(e->compiled);
+  if (e->model) eao_model_destroy(e->model);
+  memset(e, 0, sizeof *e);
+}
+
+static size_t bytes_of(const eao_tensor *t) {
+  return (size_t)(eao_tensor_elements(t) * eao_dtype_bits(t->dtype) + 7) / 8;
+}
+
+static eao_status run_session(eao_cli_engine *e, const eao_tensor *in, eao_tensor *out) {
+  eao_session_reset(e->session);
+  for (uint32_t i = 0; i < e->n_in; i++) {
+    const eao_tensor *to = eao_session_input(e->session, i);
+    if (bytes_of(to) != bytes_of(&in[i])) return EAO_ERR_SHAPE;
+    memcpy(to->data, in[i].data, bytes_of(to));
+  }
+  eao_status s = eao_session_run(e->session);
+  if (s != EAO_OK) eao_cli_warn(e->c, eao_session_message(e->session));
+  for (uint32_t i = 0; s == EAO_OK && i < e->n_out; i++)
+    out[i] = *eao_session_output(e->session, i);
+  return s;
+}
+
+eao_status eao_cli_engine_run(eao_cli_engine *e, const eao_tensor *in, eao_tensor *out) {
+  if (e->session) return run_session(e, in, out);
+  eao_runner_reset(e->runner);
+  return eao_runner_run(e->runner, in, e->n_in, out, e->n_out);
+}

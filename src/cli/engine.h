@@ -1,0 +1,38 @@
+/* What runs a model for a command: a compiled package, or the reference interpreter. */
+#ifndef EAO_CLI_ENGINE_H
+#define EAO_CLI_ENGINE_H
+
+#include "cli/cli.h"
+#include "eao/rt.h"
+
+#define EAO_CLI_ENGINE_OPTION                                                                      \
+  {                                                                                                \
+    "engine", "KIND",                                                                              \
+        "compiled, interp (the reference, slow), or auto (default): compiled where\n"              \
+        "the model can be",                                                                        \
+        false                                                                                      \
+  }
+
+typedef struct eao_cli_engine {
+  eao_cli *c;
+  const char *name; /* "compiled" or "interp" */
+  eao_model *model; /* NULL for a package from a file */
+  eao_runner *runner;
+  eao_compiled *compiled;
+  eao_package package;
+  bool package_open;
+  eao_session *session;
+  void *arena;
+  uint32_t n_in, n_out;
+  eao_tensor in_type[EAO_CLI_ARGS_MAX]; /* of the first inputs; data NULL */
+  const char *in_name[EAO_CLI_ARGS_MAX];
+} eao_cli_engine;
+
+/* A model file (with --shape) or an .eao package. kind: value of --engine. Exit code; 0 when done.
+ */
+int eao_cli_engine_open(eao_cli *c, const char *path, const char *kind, eao_cli_engine *out);
+void eao_cli_engine_close(eao_cli_engine *e);
+/* One run from the initial state; out: e->n_out tensors, borrowed until the next run. */
+eao_status eao_cli_engine_run(eao_cli_engine *e, const eao_tensor *in, eao_tensor *out);
+
+#endif
