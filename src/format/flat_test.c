@@ -35,19 +35,19 @@ static void build(eao_fbuild *b, const uint8_t **out, size_t *out_n) {
 }
 
 /* Reads everything; returns a sum so that nothing is optimised away. */
-static int64_t read_all(eao_flat *f, const uint8_t *p, size_t n) {
+static uint64_t read_all(eao_flat *f, const uint8_t *p, size_t n) {
   eao_ftab root = eao_flat_root(f, p, n, "TEST");
-  int64_t sum = eao_ftab_i32(&root, 0, 0) + eao_ftab_i8(&root, 5, 0);
+  uint64_t sum = (uint64_t)((int64_t)eao_ftab_i32(&root, 0, 0) + eao_ftab_i8(&root, 5, 0));
   eao_fvec s = eao_ftab_str(&root, 1), list = eao_ftab_vec(&root, 3, 8);
   eao_fvec tabs = eao_ftab_vec(&root, 2, 4);
   for (uint32_t i = 0; i < s.n; i++) sum += s.p[i];
-  for (uint32_t i = 0; i < list.n; i++) sum ^= eao_fvec_i64(list, i);
+  for (uint32_t i = 0; i < list.n; i++) sum ^= (uint64_t)eao_fvec_i64(list, i);
   for (uint32_t i = 0; i < tabs.n; i++) {
     eao_ftab c = eao_fvec_tab(f, tabs, i);
-    sum += (int64_t)eao_ftab_u8(&c, 0, 0) + (int64_t)eao_ftab_u64(&c, 2, 0);
+    sum += eao_ftab_u8(&c, 0, 0) + eao_ftab_u64(&c, 2, 0);
   }
   eao_ftab c = eao_ftab_tab(&root, 7);
-  return sum + (int64_t)eao_ftab_u8(&c, 0, 0);
+  return sum + eao_ftab_u8(&c, 0, 0);
 }
 
 static void round_trip(void **state) {
@@ -96,7 +96,7 @@ static void damage(void **state) {
   size_t n;
   eao_fbuild_init(&b, ctx);
   build(&b, &p, &n);
-  int64_t sum = 0;
+  uint64_t sum = 0;
   for (size_t k = 0; k < n; k++) {
     uint8_t *copy = malloc(k ? k : 1);
     memcpy(copy, p, k);

@@ -33,7 +33,7 @@ static inline int32_t last_bytes(const uint8_t *p, int64_t n) {
 /* Sum of x_u over a pixel's window, for weights that lack something. */
 static int32_t window_sum(const task *t, const uint8_t *const *rows, int64_t at) {
   uint32_t sum = 0;
-  vi flip = vi_all(t->head->flip * 0x01010101);
+  vi flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
   for (int64_t kh = 0; kh < t->g.kh; kh++)
     for (int64_t r = 0; r < t->runs; r++)
       sum += (uint32_t)vi_sum_bytes(rows[kh] + r * t->run_step + at, t->run, flip);
@@ -44,7 +44,7 @@ static int32_t window_sum(const task *t, const uint8_t *const *rows, int64_t at)
 static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
                                                        const uint8_t *const *rows, int64_t step,
                                                        int64_t o0, uint8_t *y) {
-  vi acc[MR][EAO_NV], flip = vi_all(t->head->flip * 0x01010101);
+  vi acc[MR][EAO_NV], flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
   const uint8_t *b = t->panel + o0 * t->bytes;
 #pragma GCC unroll 16
   for (int i = 0; i < m; i++) {
