@@ -324,7 +324,10 @@ static eao_status reduce_as(eao_tfe *e, const eao_node *n, uint16_t op, eao_vid 
   }
   for (int32_t i = 0; last && i < k; i++) axes[i] = axis_last(from_end(axes[i], rank), rank);
   a.noop_with_empty_axes = 1;
-  EAO_TRY(eao_tfe_i32(e, axes, k, &in[1]));
+  if (k && !last)
+    EAO_TRY(narrow(e, n->in[1], &in[1]));
+  else
+    EAO_TRY(eao_tfe_i32(e, axes, k, &in[1]));
   return eao_tfe_node(e, op, &a, in, 2, &out, 1);
 }
 
@@ -484,7 +487,10 @@ static eao_status resize(eao_tfe *e, const eao_node *n) {
   eao_vid in[4] = {EAO_NONE, EAO_NONE, EAO_NONE, EAO_NONE}, out;
   EAO_TRY(first ? eao_tfe_last(e, n->in[0], &in[0]) : eao_tfe_plain(e, n->in[0], &in[0]));
   EAO_TRY(eao_tfe_out(e, n->out[0], first, &out));
-  EAO_TRY(eao_tfe_i32(e, &y->dim[h], 2, &in[3]));
+  if (tflite && n->n_in > 3 && n->in[3] != EAO_NONE)
+    EAO_TRY(narrow(e, n->in[3], &in[3]));
+  else
+    EAO_TRY(eao_tfe_i32(e, &y->dim[h], 2, &in[3]));
   a.axes = (eao_ints){.n = 2, .v = {1, 2}};
   return eao_tfe_node(e, EAO_OP_resize, &a, in, 4, &out, 1);
 }

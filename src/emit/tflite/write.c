@@ -97,7 +97,6 @@ eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) {
   if (v == EAO_NONE) return EAO_OK;
   if (s->tensor_of[v] < 0) {
     const eao_value *val = &s->g->value[v];
-    char name[32];
     uint32_t buffer = 0;
     int type = type_of(val->t.dtype);
     if (type < 0)
@@ -108,9 +107,7 @@ eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) {
       EAO_TRY(eao_tensor_nbytes(s->w->ctx, &val->t, &n));
       EAO_TRY(eao_tfw_buffer(s->w, val->t.data, (size_t)n, &buffer));
     }
-    snprintf(name, sizeof name, "t%u", v);
-    EAO_TRY(add_tensor(s, *val->name ? val->name : name, &val->t, type, buffer, false,
-                       &s->tensor_of[v]));
+    EAO_TRY(add_tensor(s, val->name, &val->t, type, buffer, false, &s->tensor_of[v]));
   }
   *out = s->tensor_of[v];
   return EAO_OK;
@@ -118,7 +115,6 @@ eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) {
 
 eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *out) {
   int32_t small[EAO_MAX_INTS * 2];
-  char name[32];
   uint32_t buffer, count = n < 0 ? 1 : (uint32_t)n;
   eao_tensor t = {.dtype = EAO_I32, .rank = n < 0 ? 0 : 1, .dim = {n}};
   if (count > EAO_COUNT(small))
@@ -128,8 +124,7 @@ eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *o
   EAO_TRY(eao_tfw_buffer(s->w, NULL, 0, &buffer)); /* a fresh one: data below must not be shared */
   eao_fbuild_ref(&s->w->b, TFL_BUFFER_DATA, eao_fbuild_vec(&s->w->b, small, count * 4, 1, 16));
   s->w->buffer[buffer] = eao_fbuild_table(&s->w->b);
-  snprintf(name, sizeof name, "c%u", s->n_tensor);
-  return add_tensor(s, name, &t, TFL_T_INT32, buffer, false, out);
+  return add_tensor(s, "", &t, TFL_T_INT32, buffer, false, out);
 }
 
 /* ---- operators ---- */

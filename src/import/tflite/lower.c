@@ -65,18 +65,16 @@ eao_status eao_tfl_dim(eao_tfl_op *o, uint32_t i, int32_t axis, int64_t *out) {
 
 eao_status eao_tfl_ints(eao_tfl_op *o, uint32_t i, const char *what, int64_t *out, int32_t cap,
                         int32_t *out_n) {
-  eao_vid v;
-  EAO_TRY(eao_tfl_need(o, i, &v));
-  const eao_tensor *t = &o->s->g->value[v].t;
-  if (!t->data)
+  eao_tensor t;
+  if (i >= o->in.n) return eao_tfl_fail(o, EAO_ERR_FORMAT, "input %u is missing", i);
+  EAO_TRY(eao_tfl_constant(o->s, eao_fvec_i32(o->in, i), &t));
+  if (!t.data)
     return eao_tfl_fail(o, EAO_ERR_UNSUPPORTED,
-                        "%s is computed while the model runs; only "
-                        "constants are supported",
-                        what);
-  int64_t n = eao_tensor_count(t);
-  if (!eao_dtype_is_int(t->dtype) || n > cap)
+                        "%s is computed while the model runs; only constants are supported", what);
+  int64_t n = eao_tensor_count(&t);
+  if (!eao_dtype_is_int(t.dtype) || n > cap)
     return eao_tfl_fail(o, EAO_ERR_FORMAT, "%s must be a list of at most %d integers", what, cap);
-  for (int64_t k = 0; k < n; k++) out[k] = eao_get_i64(t, k);
+  for (int64_t k = 0; k < n; k++) out[k] = eao_get_i64(&t, k);
   *out_n = (int32_t)n;
   return EAO_OK;
 }
@@ -88,8 +86,13 @@ eao_status eao_tfl_temp(eao_tfl_op *o, eao_vid like, eao_vid *out) {
   return eao_graph_add_value(o->s->g, "", &t, out);
 }
 
-eao_status eao_tfl_const_i64(eao_tfl_op *o, const int64_t *v, int32_t n, eao_vid *out) {
-  return eao_graph_add_i64(o->s->g, "", v, n, out);
+eao_status eao_tfl_list(eao_tfl_op *o, const int64_t *v, int32_t n, eao_vid *out) {
+  eao_tensor t = {.dtype = EAO_I32, .rank = n < 0 ? 0 : 1, .dim = {n}};
+  size_t count = n < 0 ? 1 : (size_t)n;
+  t.data = eao_arena_array(&o->m->g->arena, count + 1, 4); /* never NULL, even when empty */
+  if (!t.data) return EAO_NOMEM(o->m->ctx);
+  for (size_t i = 0; i < count; i++) eao_set_i64(&t, (int64_t)i, v[i]);
+  return eao_graph_add_value(o->s->g, "", &t, out);
 }
 
 eao_status eao_tfl_const_like(eao_tfl_op *o, eao_vid v, double x, eao_vid *out) {

@@ -67,7 +67,7 @@ eao_status eao_tfl_select(eao_tfl_op *o) {
     int64_t shape[EAO_MAX_RANK] = {-1};
     eao_vid re[2] = {in[0], EAO_NONE}, t;
     for (int32_t i = 1; i < rx; i++) shape[i] = 1;
-    EAO_TRY(eao_tfl_const_i64(o, shape, rx, &re[1]));
+    EAO_TRY(eao_tfl_list(o, shape, rx, &re[1]));
     EAO_TRY(eao_tfl_temp(o, in[0], &t));
     EAO_TRY(eao_tfl_node(o, EAO_OP_reshape, NULL, re, 2, &t, 1));
     in[0] = t;

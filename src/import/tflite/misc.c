@@ -121,11 +121,11 @@ eao_status eao_tfl_bucketize(eao_tfl_op *o) {
   EAO_TRY(eao_graph_add_value(g, "", &any, &count));
   EAO_TRY(cast_to(o, x, xf));
   pair[0] = xf;
-  EAO_TRY(eao_tfl_const_i64(o, &last, 1, &pair[1]));
+  EAO_TRY(eao_tfl_list(o, &last, 1, &pair[1]));
   EAO_TRY(eao_tfl_node(o, EAO_OP_unsqueeze, NULL, pair, 2, &col, 1));
   EAO_TRY(eao_tfl_node(o, EAO_OP_greater_or_equal, NULL, (eao_vid[]){col, bounds}, 2, &ge, 1));
   EAO_TRY(cast_to(o, ge, count));
-  EAO_TRY(eao_tfl_const_i64(o, &last, 1, &pair[1]));
+  EAO_TRY(eao_tfl_list(o, &last, 1, &pair[1]));
   pair[0] = count;
   return eao_tfl_node(o, EAO_OP_reduce_sum, &reduce, pair, 2, &out, 1);
 }
@@ -180,7 +180,7 @@ eao_status eao_tfl_complex_abs(eao_tfl_op *o) {
   int64_t last = -1;
   eao_vid in[2], out;
   EAO_TRY(eao_tfl_need(o, 0, &in[0]));
-  EAO_TRY(eao_tfl_const_i64(o, &last, 1, &in[1]));
+  EAO_TRY(eao_tfl_list(o, &last, 1, &in[1]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_reduce_l2, &a, in, 2, &out, 1);
 }
@@ -190,7 +190,7 @@ eao_status eao_tfl_complex_part(eao_tfl_op *o) {
   int64_t which = o->row->code == TFL_IMAG;
   eao_vid in[2], out;
   EAO_TRY(eao_tfl_need(o, 0, &in[0]));
-  EAO_TRY(eao_tfl_const_i64(o, &which, -1, &in[1]));
+  EAO_TRY(eao_tfl_list(o, &which, -1, &in[1]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_gather, &a, in, 2, &out, 1);
 }

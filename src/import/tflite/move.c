@@ -35,7 +35,7 @@ eao_status eao_tfl_reshape(eao_tfl_op *o) {
       return eao_tfl_fail(o, EAO_ERR_UNSUPPORTED, "a new shape of rank %u", v.n);
     for (uint32_t i = 0; i < v.n; i++) shape[i] = eao_fvec_i32(v, i);
     bool scalar = v.n == 1 && shape[0] == 0; /* how old converters wrote a scalar */
-    EAO_TRY(eao_tfl_const_i64(o, shape, scalar ? 0 : (int32_t)v.n, &in[1]));
+    EAO_TRY(eao_tfl_list(o, shape, scalar ? 0 : (int32_t)v.n, &in[1]));
   }
   return eao_tfl_node(o, EAO_OP_reshape, &a, in, 2, &out, 1);
 }
@@ -47,7 +47,7 @@ eao_status eao_tfl_squeeze(eao_tfl_op *o) {
   EAO_TRY(io(o, in, 1, &out));
   if (v.n > EAO_MAX_RANK) return eao_tfl_fail(o, EAO_ERR_FORMAT, "%u axes", v.n);
   for (uint32_t i = 0; i < v.n; i++) axes[i] = eao_fvec_i32(v, i);
-  if (v.n) EAO_TRY(eao_tfl_const_i64(o, axes, (int32_t)v.n, &in[1]));
+  if (v.n) EAO_TRY(eao_tfl_list(o, axes, (int32_t)v.n, &in[1]));
   return eao_tfl_node(o, EAO_OP_squeeze, NULL, in, v.n ? 2 : 1, &out, 1);
 }
 
@@ -69,7 +69,7 @@ static eao_status concat(eao_tfl_op *o, const eao_vid *in, uint32_t n, int64_t a
 /* Values of all inputs; with unsqueeze, each with a new axis. */
 static eao_status parts(eao_tfl_op *o, bool unsqueeze, int64_t axis, eao_vid *in) {
   eao_vid pair[2], t;
-  if (unsqueeze) EAO_TRY(eao_tfl_const_i64(o, &axis, 1, &pair[1]));
+  if (unsqueeze) EAO_TRY(eao_tfl_list(o, &axis, 1, &pair[1]));
   for (uint32_t i = 0; i < o->in.n; i++) {
     EAO_TRY(eao_tfl_need(o, i, &in[i]));
     if (!unsqueeze) continue;
@@ -112,7 +112,7 @@ static eao_status cut(eao_tfl_op *o, const eao_vid *in, uint32_t n_in, int64_t a
   for (uint32_t i = 0; s == EAO_OK && i < o->out.n; i++)
     s = squeeze ? eao_tfl_temp(o, in[0], &out[i]) : eao_tfl_out(o, i, &out[i]);
   if (s == EAO_OK) s = eao_tfl_node(o, EAO_OP_split, &a, in, n_in, out, o->out.n);
-  if (s == EAO_OK && squeeze) s = eao_tfl_const_i64(o, &axis, 1, &pair[1]);
+  if (s == EAO_OK && squeeze) s = eao_tfl_list(o, &axis, 1, &pair[1]);
   for (uint32_t i = 0; squeeze && s == EAO_OK && i < o->out.n; i++) {
     pair[0] = out[i];
     s = eao_tfl_out(o, i, &y);
@@ -157,8 +157,8 @@ eao_status eao_tfl_slice(eao_tfl_op *o) {
     step[i] = 1;
     if (size[i] == -1) a.end_mask |= (int64_t)1 << i;
   }
-  EAO_TRY(eao_tfl_const_i64(o, size, n, &in[2]));
-  EAO_TRY(eao_tfl_const_i64(o, step, n, &in[3]));
+  EAO_TRY(eao_tfl_list(o, size, n, &in[2]));
+  EAO_TRY(eao_tfl_list(o, step, n, &in[3]));
   return eao_tfl_node(o, EAO_OP_strided_slice, &a, in, 4, &out, 1);
 }
 
@@ -327,11 +327,11 @@ eao_status eao_tfl_one_hot(eao_tfl_op *o) {
   int32_t n = rank + 1 - (int32_t)axis; /* the classes, then an axis of 1 for each that follows */
   for (int32_t i = 0; i < n; i++) shape[i] = i ? 1 : -1;
   pair[0] = classes;
-  EAO_TRY(eao_tfl_const_i64(o, shape, n, &pair[1]));
+  EAO_TRY(eao_tfl_list(o, shape, n, &pair[1]));
   EAO_TRY(eao_tfl_temp(o, ids, &column));
   EAO_TRY(eao_tfl_node(o, EAO_OP_reshape, NULL, pair, 2, &column, 1));
   pair[0] = ids;
-  EAO_TRY(eao_tfl_const_i64(o, &axis, 1, &pair[1]));
+  EAO_TRY(eao_tfl_list(o, &axis, 1, &pair[1]));
   EAO_TRY(eao_tfl_temp(o, ids, &row));
   EAO_TRY(eao_tfl_node(o, EAO_OP_unsqueeze, NULL, pair, 2, &row, 1));
   EAO_TRY(eao_graph_add_value(o->s->g, "", &bools, &pick[0]));

@@ -193,28 +193,40 @@ static bool has_no_elements(const eao_tensor *t) {
   return false;
 }
 
-static eao_status make_value(eao_tfl_sub *s, int64_t i, eao_vid *out) {
+/* Type of tensor i, with its data when it is a constant. */
+static eao_status read_tensor(eao_tfl_sub *s, int64_t i, eao_tensor *t) {
   eao_tfl *m = s->m;
   eao_ftab tab;
-  eao_tensor t;
   eao_fvec data = {NULL, 0};
   EAO_TRY(eao_tfl_tensor(s, i, &tab));
-  EAO_TRY(read_type(s, &tab, &t));
+  EAO_TRY(read_type(s, &tab, t));
+  if (s->producer[i]) return EAO_OK;
   if (eao_ftab_u32(&tab, TFL_TENSOR_EXTERNAL_BUFFER, 0))
     return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED,
                     "its data is in an external buffer; convert the model to one file");
   if (eao_ftab_u8(&tab, TFL_TENSOR_IS_VARIABLE, 0))
     return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED, "it is a variable; this operator cannot use one");
-  if (!s->producer[i]) {
-    EAO_TRY(eao_tfl_buffer(m, eao_ftab_u32(&tab, TFL_TENSOR_BUFFER, 0), &data));
-    if (!data.n && !has_no_elements(&t))
-      return eao_fail(m->ctx, EAO_ERR_FORMAT, "nothing produces it and it has no data");
-    EAO_TRY(borrow(m, &tab, data, &t));
-  } else {
-    t.rank = -1; /* what files declare for intermediates is often a placeholder */
+  EAO_TRY(eao_tfl_buffer(m, eao_ftab_u32(&tab, TFL_TENSOR_BUFFER, 0), &data));
+  if (!data.n && !has_no_elements(t))
+    return eao_fail(m->ctx, EAO_ERR_FORMAT, "nothing produces it and it has no data");
+  return borrow(m, &tab, data, t);
+}
+
+eao_status eao_tfl_constant(eao_tfl_sub *s, int64_t i, eao_tensor *out) {
+  if (i >= 0 && i < s->tensors.n && s->vid[i] != EAO_NONE) {
+    *out = s->g->value[s->vid[i]].t;
+    return EAO_OK;
   }
+  eao_status st = read_tensor(s, i, out);
+  return st == EAO_OK ? st : within_tensor(s, i, st);
+}
+
+static eao_status make_value(eao_tfl_sub *s, int64_t i, eao_vid *out) {
+  eao_tensor t;
+  EAO_TRY(read_tensor(s, i, &t));
+  if (!t.data) t.rank = -1; /* what files declare for intermediates is often a placeholder */
   const char *name = eao_tfl_tensor_name(s, i);
-  if (!name) return EAO_NOMEM(m->ctx);
+  if (!name) return EAO_NOMEM(s->m->ctx);
   return eao_graph_add_value(s->g, name, &t, out);
 }
 

@@ -88,6 +88,8 @@ eao_status eao_tfl_buffer(eao_tfl *m, uint64_t index, eao_fvec *out) EAO_MUST_CH
 eao_status eao_tfl_type_of(eao_tfl_sub *s, int64_t i, eao_tensor *out) EAO_MUST_CHECK;
 /* The value of tensor i, made when first asked for. */
 eao_status eao_tfl_value(eao_tfl_sub *s, int64_t i, eao_vid *out) EAO_MUST_CHECK;
+/* Type of tensor i, and its data when it is a constant; makes no value. */
+eao_status eao_tfl_constant(eao_tfl_sub *s, int64_t i, eao_tensor *out) EAO_MUST_CHECK;
 /* Name of tensor i with the subgraph's prefix, in the arena; NULL when out of memory. */
 const char *eao_tfl_tensor_name(eao_tfl_sub *s, int64_t i);
 /* Decodes a sparse tensor of type t into the arena (sparse.c). */
@@ -112,10 +114,10 @@ eao_status eao_tfl_dim(eao_tfl_op *o, uint32_t i, int32_t axis, int64_t *out) EA
 /* The constant integers of input i. */
 eao_status eao_tfl_ints(eao_tfl_op *o, uint32_t i, const char *what, int64_t *out, int32_t cap,
                         int32_t *out_n) EAO_MUST_CHECK;
+/* A new list of 32-bit integers; n < 0: a scalar. */
+eao_status eao_tfl_list(eao_tfl_op *o, const int64_t *v, int32_t n, eao_vid *out) EAO_MUST_CHECK;
 /* A new value of unknown shape: dtype and per-tensor quantisation like v's. */
 eao_status eao_tfl_temp(eao_tfl_op *o, eao_vid like, eao_vid *out) EAO_MUST_CHECK;
-eao_status eao_tfl_const_i64(eao_tfl_op *o, const int64_t *v, int32_t n,
-                             eao_vid *out) EAO_MUST_CHECK;
 /* Scalar constant of v's floating-point type. */
 eao_status eao_tfl_const_like(eao_tfl_op *o, eao_vid v, double x, eao_vid *out) EAO_MUST_CHECK;
 /* Adds a node named after the operator's first output. attr: the op's struct or NULL. */
