@@ -106,10 +106,9 @@ eao_status eao_tfl_const_like(eao_tfl_op *o, eao_vid v, double x, eao_vid *out) 
 eao_status eao_tfl_node(eao_tfl_op *o, uint16_t op, const void *attr, const eao_vid *in,
                         uint32_t n_in, const eao_vid *out, uint32_t n_out) {
   const eao_op_desc *d = eao_op_get(op);
-  const char *name = "";
-  eao_vid first;
   if (!d) return eao_tfl_fail(o, EAO_ERR_INTERNAL, "op %u has no descriptor", op);
-  if (o->out.n && eao_tfl_out(o, 0, &first) == EAO_OK) name = o->s->g->value[first].name;
+  /* TFLite's operators have no names: that of what they make tells people where they are. */
+  const char *name = n_out && out[0] != EAO_NONE ? o->s->g->value[out[0]].name : "";
   void *defaults = NULL;
   if (d->attr_size && !attr) {
     attr = defaults = eao_alloc(o->m->ctx, d->attr_size);

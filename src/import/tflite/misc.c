@@ -1,13 +1,16 @@
 /* Casts, quantisation, normalisations, and operators that are made of several IR ops. */
 #include <math.h>
 
+#include "format/flex.h"
 #include "import/tflite/tflite.h"
 #include "kernel/ref/cast.h"
 #include "kernel/ref/conv.h"
+#include "kernel/ref/detect.h"
 #include "kernel/ref/gather.h"
 #include "kernel/ref/norm.h"
 #include "kernel/ref/reduce.h"
 #include "kernel/ref/resize.h"
+#include "kernel/ref/signal.h"
 
 static eao_status cast_to(eao_tfl_op *o, eao_vid in, eao_vid out) {
   eao_cast_attr a = {.to = (int32_t)o->s->g->value[out].t.dtype};
@@ -193,4 +196,55 @@ eao_status eao_tfl_complex_part(eao_tfl_op *o) {
   EAO_TRY(eao_tfl_list(o, &which, -1, &in[1]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_gather, &a, in, 2, &out, 1);
+}
+
+/* A real transform of the last axis, then a complex one of the axis before. */
+eao_status eao_tfl_rfft2d(eao_tfl_op *o) {
+  eao_tensor t = {.dtype = EAO_F32, .rank = -1};
+  eao_dft_attr real = {.onesided = 1}, complex = {0};
+  int64_t points[2], axis;
+  int32_t n;
+  eao_vid x[2], row[3], column[3], out;
+  EAO_TRY(eao_tfl_need(o, 0, &x[0]));
+  EAO_TRY(eao_tfl_ints(o, 1, "the length", points, 2, &n));
+  if (n != 2) return eao_tfl_fail(o, EAO_ERR_FORMAT, "the length has %d entries", n);
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  EAO_TRY(eao_graph_add_value(o->s->g, "", &t, &row[0]));
+  EAO_TRY(eao_graph_add_value(o->s->g, "", &t, &column[0]));
+  axis = -1;
+  EAO_TRY(eao_tfl_list(o, &axis, 1, &x[1]));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_unsqueeze, NULL, x, 2, &row[0], 1));
+  axis = -2;
+  EAO_TRY(eao_tfl_list(o, &points[1], -1, &row[1]));
+  EAO_TRY(eao_tfl_list(o, &axis, -1, &row[2]));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_dft, &real, row, 3, &column[0], 1));
+  axis = -3;
+  EAO_TRY(eao_tfl_list(o, &points[0], -1, &column[1]));
+  EAO_TRY(eao_tfl_list(o, &axis, -1, &column[2]));
+  return eao_tfl_node(o, EAO_OP_dft, &complex, column, 3, &out, 1);
+}
+
+/* The custom operator's options are a FlexBuffers map. */
+eao_status eao_tfl_detection(eao_tfl_op *o) {
+  eao_detection_attr a;
+  eao_fvec map = eao_ftab_vec(&o->tab, TFL_OPERATOR_CUSTOM_OPTIONS, 1);
+  const eao_op_desc *d = eao_op_get(EAO_OP_detection_postprocess);
+  eao_vid in[3], out[4];
+  eao_op_attr_defaults(d, &a);
+  for (uint32_t i = 0; i < d->n_attrs; i++) { /* the attributes have the map's names */
+    char *at = (char *)&a + d->attrs[i].offset;
+    double v;
+    if (!map.n || !eao_flex_number(map.p, map.n, d->attrs[i].name, &v)) continue;
+    if (!(fabs(v) < 2147483648.0))
+      return eao_tfl_fail(o, EAO_ERR_FORMAT, "%s is %g", d->attrs[i].name, v);
+    if (d->attrs[i].kind == EAO_ATTR_INT)
+      *(int64_t *)(void *)at = (int64_t)v;
+    else if (d->attrs[i].kind == EAO_ATTR_FLOAT)
+      *(float *)(void *)at = (float)v;
+    else if (d->attrs[i].kind == EAO_ATTR_BOOL)
+      *(int32_t *)(void *)at = v != 0;
+  }
+  for (uint32_t i = 0; i < 3; i++) EAO_TRY(eao_tfl_need(o, i, &in[i]));
+  for (uint32_t i = 0; i < 4; i++) EAO_TRY(eao_tfl_out(o, i, &out[i]));
+  return eao_tfl_node(o, EAO_OP_detection_postprocess, &a, in, 3, out, 4);
 }

@@ -46,6 +46,14 @@ static eao_status check_operator(eao_tfl_op *o) {
   if (r->n_out != 255 && o->out.n > r->n_out)
     return eao_tfl_fail(o, EAO_ERR_FORMAT, "%u outputs; at most %u are possible", o->out.n,
                         r->n_out);
+  static const uint8_t complex[] = {TFL_RFFT2D, TFL_RESHAPE, TFL_COMPLEX_ABS, TFL_REAL, TFL_IMAG};
+  bool knows = false;
+  for (size_t i = 0; i < EAO_COUNT(complex); i++) knows = knows || r->code == complex[i];
+  for (uint32_t i = 0; !knows && i < o->in.n + o->out.n; i++) {
+    int32_t t = i < o->in.n ? eao_fvec_i32(o->in, i) : eao_fvec_i32(o->out, i - o->in.n);
+    if (eao_tfl_is_complex(o->s, t))
+      return eao_tfl_fail(o, EAO_ERR_UNSUPPORTED, "it has no form for complex numbers");
+  }
   return eao_flat_check(o->m->ctx, &o->m->flat);
 }
 

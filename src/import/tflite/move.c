@@ -27,6 +27,14 @@ eao_status eao_tfl_reshape(eao_tfl_op *o) {
   eao_reshape_attr a = {.allow_zero = 1};
   eao_vid in[2], out;
   EAO_TRY(io(o, in, 1, &out));
+  if (eao_tfl_is_complex(o->s, eao_fvec_i32(o->in, 0))) {
+    int64_t shape[EAO_MAX_RANK];
+    int32_t n;
+    EAO_TRY(eao_tfl_ints(o, 1, "the shape", shape, EAO_MAX_RANK - 1, &n));
+    shape[n] = 2;
+    EAO_TRY(eao_tfl_list(o, shape, n + 1, &in[1]));
+    return eao_tfl_node(o, EAO_OP_reshape, &a, in, 2, &out, 1);
+  }
   EAO_TRY(eao_tfl_in(o, 1, &in[1]));
   if (in[1] == EAO_NONE) {
     int64_t shape[EAO_MAX_RANK];

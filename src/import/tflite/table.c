@@ -141,6 +141,7 @@ static const eao_tfl_row rows[] = {
     VIA(BUCKETIZE, reduce_sum, bucketize, OPT(Bucketize), 1, 1, 1),
     VIA(UNIQUE, unique, unique, OPT(Unique), 1, 1, 2),
     VIA(COMPLEX_ABS, reduce_l2, complex_abs, 0, 1, 1, 1),
+    VIA(RFFT2D, dft, rfft2d, OPT(Rfft2d), 2, 2, 1),
     VIA(REAL, gather, complex_part, 0, 1, 1, 1),
     VIA(IMAG, gather, complex_part, 0, 1, 1, 1),
     /* subgraphs */
@@ -171,7 +172,18 @@ const eao_tfl_row *eao_tfl_row_find(uint32_t code) {
   return NULL;
 }
 
+static const struct {
+  const char *name;
+  eao_tfl_row row;
+} customs[] = {
+    {"TFLite_Detection_PostProcess",
+     {TFL_CUSTOM, EAO_OP_detection_postprocess, "TFLite_Detection_PostProcess", eao_tfl_detection,
+      0, 3, 3, 4, false}},
+};
+
 const eao_tfl_row *eao_tfl_custom_find(eao_fvec name) {
-  (void)name;
+  for (size_t i = 0; i < EAO_COUNT(customs); i++)
+    if (strlen(customs[i].name) == name.n && memcmp(customs[i].name, name.p, name.n) == 0)
+      return &customs[i].row;
   return NULL;
 }

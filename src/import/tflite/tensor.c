@@ -117,6 +117,12 @@ static eao_status read_quant(eao_tfl_sub *s, const eao_ftab *tab, eao_tensor *t)
   return EAO_OK;
 }
 
+bool eao_tfl_is_complex(eao_tfl_sub *s, int64_t i) {
+  if (i < 0 || i >= s->tensors.n) return false;
+  eao_ftab tab = eao_fvec_tab(&s->m->flat, s->tensors, (uint32_t)i);
+  return eao_ftab_i8(&tab, TFL_TENSOR_TYPE, 0) == TFL_T_COMPLEX64;
+}
+
 /* Error text: which tensor. */
 static eao_status within_tensor(eao_tfl_sub *s, int64_t i, eao_status code) {
   eao_ftab tab;

@@ -86,6 +86,8 @@ eao_status eao_tfl_tensor(eao_tfl_sub *s, int64_t i, eao_ftab *out) EAO_MUST_CHE
 eao_status eao_tfl_buffer(eao_tfl *m, uint64_t index, eao_fvec *out) EAO_MUST_CHECK;
 /* Type of a tensor: dtype, shape (unknown extents from its signature), quantisation. */
 eao_status eao_tfl_type_of(eao_tfl_sub *s, int64_t i, eao_tensor *out) EAO_MUST_CHECK;
+/* Complex tensors have one dimension more here than in the file; few operators know that. */
+bool eao_tfl_is_complex(eao_tfl_sub *s, int64_t i);
 /* The value of tensor i, made when first asked for. */
 eao_status eao_tfl_value(eao_tfl_sub *s, int64_t i, eao_vid *out) EAO_MUST_CHECK;
 /* Type of tensor i, and its data when it is a constant; makes no value. */
@@ -167,6 +169,7 @@ eao_status eao_tfl_complex_abs(eao_tfl_op *o);
 eao_status eao_tfl_complex_part(eao_tfl_op *o);
 eao_status eao_tfl_concat(eao_tfl_op *o);
 eao_status eao_tfl_composite(eao_tfl_op *o);
+eao_status eao_tfl_detection(eao_tfl_op *o);
 eao_status eao_tfl_conv_2d(eao_tfl_op *o);
 eao_status eao_tfl_conv_3d(eao_tfl_op *o);
 eao_status eao_tfl_conv_3d_transpose(eao_tfl_op *o);
@@ -196,6 +199,7 @@ eao_status eao_tfl_reduce(eao_tfl_op *o);
 eao_status eao_tfl_reshape(eao_tfl_op *o);
 eao_status eao_tfl_resize(eao_tfl_op *o);
 eao_status eao_tfl_reverse_sequence(eao_tfl_op *o);
+eao_status eao_tfl_rfft2d(eao_tfl_op *o);
 eao_status eao_tfl_right_shift(eao_tfl_op *o);
 eao_status eao_tfl_scatter_nd(eao_tfl_op *o);
 eao_status eao_tfl_select(eao_tfl_op *o);
