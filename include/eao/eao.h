@@ -165,6 +165,69 @@ eao_status eao_runner_run(eao_runner *r, const eao_tensor *in, uint32_t n_in, ea
 /* State back to its beginning. */
 void eao_runner_reset(eao_runner *r);
 
+/* ---- quantising ------------------------------------------------------------------------------ */
+
+/* Fills in in[i].data of sample number `sample` (0, 1, ...); in comes with the types of the model's
+ * inputs. Data is borrowed until the next call. */
+typedef eao_status (*eao_sample_fn)(void *user, uint32_t sample, eao_tensor *in, uint32_t n_in);
+
+/* How the clipping ranges of activations are chosen. */
+typedef enum eao_range_kind {
+  EAO_RANGE_BEST = -1,  /* whichever gives the least error at the model's outputs */
+  EAO_RANGE_MINMAX = 0, /* nothing is clipped */
+  EAO_RANGE_P9999 = 1,  /* 0.01 % of the numbers are clipped, half at each end */
+  EAO_RANGE_P999 = 2,   /* 0.1 % */
+  EAO_RANGE_MSE = 3,    /* least squared error of rounding and clipping to 256 levels */
+  EAO_RANGE_KL = 4,     /* least Kullback-Leibler divergence from the distribution */
+  EAO_RANGE_COUNT = 5
+} eao_range_kind;
+/* "min-max", "percentile 99.99", ... */
+const char *eao_range_name(eao_range_kind k);
+
+typedef struct eao_quantize_opts {
+  eao_sample_fn sample;
+  void *sample_user;
+  uint32_t n_samples; /* for calibration, 1 or more; 300 to 512 are enough */
+  uint32_t n_check;   /* of these, the last ones measure the error; 0: 32 (or n_samples) */
+  eao_range_kind range;
+  bool no_equalise, no_bias_correction;
+  bool integer_io;      /* inputs and outputs become int8; false: they stay float */
+  bool integer_softmax; /* softmax in steps of 1/256, as full-integer targets need */
+  void (*progress)(void *user, const char *what, uint32_t done, uint32_t total); /* or NULL */
+  void *progress_user;
+} eao_quantize_opts;
+
+/* A rung of the accuracy ladder. sqnr_db: signal to quantisation noise at the outputs (at the
+ * scores where an output is a softmax), measured against the float model; a step that does not
+ * raise it is not kept. */
+typedef struct eao_quantize_step {
+  const char *name;
+  double sqnr_db;
+  bool kept;
+} eao_quantize_step;
+
+typedef struct eao_quantize_layer {
+  const char *name, *op; /* of the value; of the node that makes it */
+  double sqnr_db;
+} eao_quantize_layer;
+
+enum { EAO_QUANTIZE_STEPS_MAX = 16 };
+typedef struct eao_quantize_report {
+  eao_quantize_step step[EAO_QUANTIZE_STEPS_MAX];
+  uint32_t n_step;
+  const eao_quantize_layer *layer; /* borrowed from the quantised model */
+  uint32_t n_layer;
+  uint32_t integer_nodes, float_nodes, conversions;
+  double sqnr_db; /* of the result */
+  eao_range_kind range;
+} eao_quantize_report;
+
+/* int8 post-training quantisation: weights symmetric per output channel, activations asymmetric per
+ * tensor, bias int32. Ops without an integer kernel stay float between conversions. m stays as it
+ * is; *out is independent of it. Errors: EAO_ERR_UNSUPPORTED for models with control flow. */
+eao_status eao_quantize(eao_model *m, const eao_quantize_opts *opts, eao_model **out,
+                        eao_quantize_report *out_report);
+
 /* ---- comparing ------------------------------------------------------------------------------- */
 
 /* Difference of two tensors of real values (quantised ones are dequantised). */

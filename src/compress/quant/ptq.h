@@ -1,0 +1,78 @@
+/* Post-training quantisation to int8: weights symmetric per output channel, activations asymmetric
+ * per tensor, bias int32, fused activations inside the output's range. The result is a graph of
+ * typed quantised values; ops without an integer kernel stay float between conversions.
+ *
+ * Sources: Jacob et al. 2018 (the scheme), Nagel et al. 2019 (cross-layer equalisation, bias
+ * correction), Migacz 2017 (KL). Each step is kept only when it lowers the error of the outputs. */
+#ifndef EAO_COMPRESS_QUANT_PTQ_H
+#define EAO_COMPRESS_QUANT_PTQ_H
+
+#include "compress/quant/hist.h"
+#include "op/op.h"
+
+/* g stays as it is. The result shares nothing with it. */
+eao_status eao_ptq_run(const eao_graph *g, const eao_quantize_opts *o, eao_graph **out,
+                       eao_quantize_report *out_report) EAO_MUST_CHECK;
+
+/* ---- steps, in the order they run ---- */
+
+/* Brings a float graph into the form that quantises best: batch norms folded, gemm and matmul with
+ * constant weights made fully_connected, biases and clipping activations fused. */
+eao_status eao_ptq_prepare(eao_graph *g) EAO_MUST_CHECK;
+
+/* What calibration learns of the values of a graph. */
+typedef struct eao_ptq_stats {
+  eao_ctx *ctx;
+  uint32_t n;
+  eao_hist **hist;  /* per value; NULL: no float activation */
+  double **mean;    /* per value: sums over all but the channel axis; NULL: not wanted */
+  uint64_t *n_mean; /* numbers in each sum */
+  int32_t *axis;    /* channel axis of mean */
+} eao_ptq_stats;
+eao_status eao_ptq_stats_init(eao_ptq_stats *s, const eao_graph *g) EAO_MUST_CHECK;
+void eao_ptq_stats_deinit(eao_ptq_stats *s);
+/* The hook of the interpreter. */
+eao_status eao_ptq_observe(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t);
+
+/* Which nodes become integer ones and which values share their parameters. */
+typedef struct eao_ptq_plan {
+  eao_ctx *ctx;
+  bool *integer;  /* per node */
+  eao_vid *share; /* per value: representative */
+  float *scale;   /* per value, of representatives */
+  int32_t *zero;
+} eao_ptq_plan;
+eao_status eao_ptq_plan_init(eao_ptq_plan *p, const eao_graph *g,
+                             const eao_quantize_opts *o) EAO_MUST_CHECK;
+eao_status eao_ptq_plan_ranges(eao_ptq_plan *p, const eao_graph *g, const eao_ptq_stats *s,
+                               eao_range_kind kind) EAO_MUST_CHECK;
+void eao_ptq_plan_deinit(eao_ptq_plan *p);
+eao_vid eao_ptq_shared(const eao_ptq_plan *p, eao_vid v);
+/* conv, conv_transpose, fully_connected with constant float weights. */
+bool eao_ptq_is_weighted(const eao_graph *g, const eao_node *n);
+/* Output channel axis and input channel axis of a weighted node's weights. */
+int32_t eao_ptq_out_axis(const eao_graph *g, const eao_node *n);
+
+/* Which output and which input channel weight i of a node belongs to; input channels count over all
+ * groups. conv and fully_connected. */
+typedef struct eao_ptq_channels {
+  int64_t out_stride, outs, in_stride, ins, per_group; /* ins: of a group; per_group: outputs */
+} eao_ptq_channels;
+void eao_ptq_channels_init(eao_ptq_channels *c, const eao_graph *g, const eao_node *n,
+                           const eao_tensor *w);
+static inline int64_t eao_ptq_channel_out(const eao_ptq_channels *c, int64_t i) {
+  return i / c->out_stride % c->outs;
+}
+static inline int64_t eao_ptq_channel_in(const eao_ptq_channels *c, int64_t i) {
+  return eao_ptq_channel_out(c, i) / c->per_group * c->ins + i / c->in_stride % c->ins;
+}
+
+/* g (a clone of the prepared graph) becomes the quantised graph. stats: for bias correction; NULL:
+ * none. */
+eao_status eao_ptq_convert(eao_graph *g, const eao_ptq_plan *p, const eao_quantize_opts *o,
+                           const eao_ptq_stats *stats) EAO_MUST_CHECK;
+
+/* Cross-layer equalisation; out_pairs: how many pairs of layers were changed. */
+eao_status eao_ptq_equalise(eao_graph *g, uint32_t *out_pairs) EAO_MUST_CHECK;
+
+#endif

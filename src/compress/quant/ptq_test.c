@@ -1,0 +1,210 @@
+/* Post-training quantisation of graphs small enough to work out by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "compress/quant/ptq.h"
+#include "interp/interp.h"
+#include "op/text.h"
+
+static eao_graph *parse(eao_ctx *ctx, const char *text) {
+  eao_graph *g = NULL;
+  if (eao_graph_parse(ctx, text, strlen(text), &g) != EAO_OK || eao_graph_infer(g) != EAO_OK)
+    fail_msg("%s", eao_ctx_message(ctx));
+  return g;
+}
+
+static eao_node *find_op(eao_graph *g, uint16_t op) {
+  for (eao_nid i = 0; i < g->n_node; i++)
+    if (g->node[i].op == op) return &g->node[i];
+  return NULL;
+}
+
+/* Samples of two numbers each: (-1, 1), (1, -1), (1, 1), ... times 1. */
+static eao_status two_numbers(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
+  static const float data[][2] = {{-1, 1}, {1, -1}, {1, 1}, {0.5f, -0.25f}};
+  (void)user;
+  assert_int_equal(n_in, 1);
+  in[0].data = (void *)(uintptr_t)data[k % 4];
+  return EAO_OK;
+}
+
+/* y = relu(W x + b), W = [1 -2; 0 0.5], b = [1 0]. On the samples x spans [-1, 1], y [0, 4]. */
+static const char dense[] = "graph \"dense\" {\n"
+                            "  value %0 \"x\" f32[1,2]\n"
+                            "  const %1 \"w\" f32[2,2] = 0000803f000000c0000000000000003f\n"
+                            "  const %2 \"b\" f32[2] = 0000803f00000000\n"
+                            "  value %3 \"h\" f32[1,2]\n"
+                            "  value %4 \"y\" f32[1,2]\n"
+                            "  input %0\n"
+                            "  fully_connected(%0, %1, %2) -> %3 \"fc\"\n"
+                            "  relu(%3) -> %4 \"act\"\n"
+                            "  output %4\n"
+                            "}\n";
+
+static void by_hand(void **state) {
+  (void)state;
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = parse(ctx, dense), *q = NULL;
+  eao_quantize_opts o = {.sample = two_numbers,
+                         .n_samples = 4,
+                         .range = EAO_RANGE_MINMAX,
+                         .no_equalise = true,
+                         .no_bias_correction = true};
+  eao_quantize_report rep;
+  if (eao_ptq_run(g, &o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  assert_int_equal(rep.integer_nodes, 1); /* relu went into the range of fc */
+  assert_int_equal(rep.conversions, 2);
+  assert_int_equal(rep.float_nodes, 0);
+  eao_node *fc = find_op(q, EAO_OP_fully_connected);
+  assert_non_null(fc);
+  const eao_tensor *x = &q->value[fc->in[0]].t, *w = &q->value[fc->in[1]].t,
+                   *b = &q->value[fc->in[2]].t, *y = &q->value[fc->out[0]].t;
+  /* x: [-1, 1] in 255 steps; zero = rne(-128 + 127.5) = 0 (ties to even) */
+  assert_true(fabs((double)x->quant.scale[0] - 2.0 / 255) < 1e-9);
+  assert_int_equal(x->quant.zero[0], 0);
+  /* y: [0, 4] */
+  assert_true(fabs((double)y->quant.scale[0] - 4.0 / 255) < 1e-9);
+  assert_int_equal(y->quant.zero[0], -128);
+  /* rows by their largest magnitude, 2 and 1/2: 1 / (2/127) = 63.5 -> 64 */
+  const int8_t want[] = {64, -127, 0, 127};
+  assert_int_equal(w->dtype, EAO_I8);
+  assert_int_equal(w->quant.n, 2);
+  assert_memory_equal(w->data, want, 4);
+  /* b / (s_x s_w) = 1 / (2/255 * 2/127) = 8096.25 */
+  assert_int_equal(((const int32_t *)b->data)[0], 8096);
+  assert_int_equal(((const int32_t *)b->data)[1], 0);
+  /* The float graph is untouched, the result keeps the names of inputs and outputs. */
+  assert_int_equal(g->value[1].t.dtype, EAO_F32);
+  assert_string_equal(q->value[q->input[0]].name, "x");
+  assert_string_equal(q->value[q->output[0]].name, "y");
+  assert_int_equal(q->value[q->output[0]].t.dtype, EAO_F32);
+  eao_graph_destroy(q);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
+/* With int8 inputs and outputs the only nodes left are integer ones. */
+static void integer_io(void **state) {
+  (void)state;
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = parse(ctx, dense), *q = NULL;
+  eao_quantize_opts o = {
+      .sample = two_numbers, .n_samples = 4, .range = EAO_RANGE_BEST, .integer_io = true};
+  eao_quantize_report rep;
+  if (eao_ptq_run(g, &o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  assert_int_equal(rep.conversions, 0);
+  assert_int_equal(q->n_node, 1);
+  assert_int_equal(q->value[q->input[0]].t.dtype, EAO_I8);
+  assert_int_equal(q->value[q->output[0]].t.dtype, EAO_I8);
+  assert_true(rep.sqnr_db > 35); /* 8 bits of a signal that fills them: about 6 dB each, less 13 */
+  eao_graph_destroy(q);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
+/* A float-only op between two layers: conversions around it, and it stays float. */
+static void islands(void **state) {
+  (void)state;
+  static const char text[] = "graph \"islands\" {\n"
+                             "  value %0 \"x\" f32[1,2]\n"
+                             "  const %1 \"w\" f32[2,2] = 0000803f000000c0000000000000003f\n"
+                             "  value %2 \"a\" f32[1,2]\n"
+                             "  value %3 \"s\" f32[1,2]\n"
+                             "  value %4 \"y\" f32[1,2]\n"
+                             "  input %0\n"
+                             "  fully_connected(%0, %1) -> %2 \"fc1\"\n"
+                             "  sin(%2) -> %3 \"sin\"\n"
+                             "  fully_connected(%3, %1) -> %4 \"fc2\"\n"
+                             "  output %4, %2\n"
+                             "}\n";
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = parse(ctx, text), *q = NULL;
+  eao_quantize_opts o = {.sample = two_numbers, .n_samples = 4, .range = EAO_RANGE_BEST};
+  eao_quantize_report rep;
+  if (eao_ptq_run(g, &o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  assert_int_equal(rep.integer_nodes, 2);
+  assert_int_equal(rep.float_nodes, 1);
+  assert_int_equal(rep.conversions, 4); /* x, a (for sin and as an output), s, y */
+  assert_string_equal(q->value[q->output[1]].name, "a");
+  assert_true(rep.n_layer == 2 && rep.layer[0].sqnr_db > 30);
+  eao_graph_destroy(q);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
+/* Channels whose ranges differ by 1000: equalising keeps what the graph computes. */
+static void equalised(void **state) {
+  (void)state;
+  static const char text[] =
+      "graph \"chain\" {\n"
+      "  value %0 \"x\" f32[1,2]\n"
+      "  const %1 \"w1\" f32[2,2] = 00007a440000000000000000000080bf\n" /* 1000 0; 0 -1 */
+      "  const %2 \"w2\" f32[1,2] = 6f12833a0000803f\n"                 /* 0.001 1 */
+      "  value %3 \"h\" f32[1,2]\n"
+      "  value %4 \"y\" f32[1,1]\n"
+      "  input %0\n"
+      "  fully_connected(%0, %1) -> %3 {act=relu} \"fc1\"\n"
+      "  fully_connected(%3, %2) -> %4 \"fc2\"\n"
+      "  output %4\n"
+      "}\n";
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = parse(ctx, text), *e = NULL;
+  uint32_t pairs;
+  assert_int_equal(eao_graph_clone(g, &e), EAO_OK);
+  assert_int_equal(eao_ptq_equalise(e, &pairs), EAO_OK);
+  assert_int_equal(pairs, 1);
+  const float *w1 = e->value[1].t.data, *w2 = e->value[2].t.data;
+  assert_true(fabs((double)(w1[0] / w2[0]) - 1) < 0.02 && fabs((double)(w1[3] / w2[1]) + 1) < 0.02);
+  for (uint32_t k = 0; k < 4; k++) {
+    eao_tensor in = g->value[0].t, a, b;
+    two_numbers(NULL, k, &in, 1);
+    eao_interp *ia = eao_interp_create(g), *ib = eao_interp_create(e);
+    assert_int_equal(eao_interp_run(ia, &in, 1, &a, 1), EAO_OK);
+    assert_int_equal(eao_interp_run(ib, &in, 1, &b, 1), EAO_OK);
+    assert_true(fabs((double)(((float *)a.data)[0] - ((float *)b.data)[0])) < 1e-5);
+    eao_interp_destroy(ia);
+    eao_interp_destroy(ib);
+  }
+  eao_graph_destroy(e);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
+static eao_status broken(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
+  (void)user, (void)in, (void)n_in;
+  return k < 2 ? two_numbers(NULL, k, in, n_in) : EAO_ERR_IO;
+}
+
+static void failures(void **state) {
+  (void)state;
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = parse(ctx, dense), *q = NULL;
+  eao_quantize_opts o = {.sample = two_numbers};
+  eao_quantize_report rep;
+  assert_int_equal(eao_ptq_run(g, &o, &q, &rep), EAO_ERR_ARG);
+  o.n_samples = 4;
+  o.sample = broken;
+  assert_int_equal(eao_ptq_run(g, &o, &q, &rep), EAO_ERR_IO);
+  assert_null(q);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(integer_io),
+                                     cmocka_unit_test(islands), cmocka_unit_test(equalised),
+                                     cmocka_unit_test(failures)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
