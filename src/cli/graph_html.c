@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/layout.h"
+#include "cli/graph_layout.h"
 
 /* Lines of src/cli/graph.html; the lines "@TITLE@", "@SUMMARY@", "@SVG@" and "@DATA@" stand for
  * what is made here. */

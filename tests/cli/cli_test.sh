@@ -1,6 +1,7 @@
 #!/bin/bash
 # The program as people and scripts use it: real commands on the small models of tests/data.
 #   cli_test.sh EAO-BINARY [TEST...]
+# BIG_MODEL: the program that writes a large model; BUILD_TYPE: bounds on time hold in Release.
 set -u
 eao=$1
 shift
@@ -264,6 +265,43 @@ test_generated() {
   is 'commands with ins' "$(offer eao ins)" inspect
   is 'options with --che' "$(offer eao run --che)" --check
   is 'help of com' "$(offer eao help comp)" 'compare compile'
+}
+
+# best MS command...: the fastest of five runs takes at most MS milliseconds.
+best() {
+  local bound=$1 least=1000000 t0 t
+  shift
+  for _ in 1 2 3 4 5; do
+    t0=$(date +%s%N)
+    "$@" >/dev/null 2>&1
+    t=$((($(date +%s%N) - t0) / 10000))
+    [ $t -lt $least ] && least=$t
+  done
+  echo "time: $((least / 100)).$(printf %02d $((least % 100))) ms: ${*##*/}"
+  [ "${BUILD_TYPE:-}" = Release ] || return
+  count=$((count + 1))
+  [ $least -le $((bound * 100)) ] || is "time of $*" "$((least / 100)) ms" "at most $bound ms"
+}
+
+test_speed() {
+  best 10 "$eao" --help
+  [ -n "${BIG_MODEL:-}" ] || { echo 'skipped: BIG_MODEL is not set'; return; }
+  "$BIG_MODEL" "$tmp/big.onnx" || is 'big model' failed written
+  expect 0 "$eao" inspect "$tmp/big.onnx" --json
+  is params "$(json params)" $((60 * 242 * 242))
+  is macs "$(json macs)" $((60 * 242 * 242))
+  best 200 "$eao" inspect "$tmp/big.onnx"
+  best 200 "$eao" inspect "$tmp/big.onnx" --html "$tmp/big.html"
+}
+
+test_convert() {
+  expect 0 "$eao" convert "$data/classifier/model.onnx" "$tmp/c.tflite" --shape batch=1
+  expect 0 "$eao" inspect "$tmp/c.tflite" --json
+  is macs "$(json macs)" 1748
+  expect 0 "$eao" compare "$data/classifier/model.onnx" "$tmp/c.tflite" --min-sqnr-db 100
+  expect 5 "$eao" convert "$data/classifier/model.onnx" "$tmp/c.xyz"
+  says err 'no format for this ending'
+  expect 6 "$eao" convert "$data/two/model.onnx" "$tmp/none/c.tflite"
 }
 
 for t in ${*:-$(compgen -A function test_)}; do

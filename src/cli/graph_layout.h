@@ -1,7 +1,7 @@
 /* Layered drawing of a directed acyclic graph (Sugiyama et al. 1981): layers by longest path,
  * order within a layer by barycentres, positions by least squares. */
-#ifndef EAO_CLI_LAYOUT_H
-#define EAO_CLI_LAYOUT_H
+#ifndef EAO_CLI_GRAPH_LAYOUT_H
+#define EAO_CLI_GRAPH_LAYOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "cli/layout.h"
+#include "cli/graph_layout.h"
 
 #include <stdlib.h>
 #include <string.h>
