@@ -106,7 +106,7 @@ static const char *unit_of(eao_metric m) {
 }
 
 static double shown(eao_metric m, double v) {
-  return unit_of(m)[1] == '%' ? 100 * v : v;
+  return strchr(unit_of(m), '%') ? 100 * v : v;
 }
 
 static json_t *interval(const eao_score *s) {
