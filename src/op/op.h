@@ -16,13 +16,13 @@ typedef enum eao_op_id {
 } eao_op_id;
 
 typedef enum eao_trait {
-  EAO_TRAIT_ELEMENTWISE = 1, /* out[i] depends on in[k][i] alone, inputs broadcast (numpy) */
-  EAO_TRAIT_COMMUTATIVE = 2, /* the inputs may be swapped */
-  EAO_TRAIT_VIEW = 4,        /* out[0] holds in[0]'s bytes in the same order (reshape) */
-  EAO_TRAIT_KEEPS_QUANT = 8, /* moves elements without changing them: quant of in[0] holds */
-  EAO_TRAIT_CONTROL = 16,    /* has bodies; the interpreter runs it, there is no kernel */
-  EAO_TRAIT_RANDOM = 32,     /* may differ from run to run: never folded, never merged */
-  EAO_TRAIT_DATA_SHAPE = 64, /* the output's shape depends on an input's data */
+  EAO_TRAIT_ELEMENTWISE = 1,  /* out[i] depends on in[k][i] alone, inputs broadcast (numpy) */
+  EAO_TRAIT_COMMUTATIVE = 2,  /* the inputs may be swapped */
+  EAO_TRAIT_VIEW = 4,         /* out[0] holds in[0]'s bytes in the same order (reshape) */
+  EAO_TRAIT_KEEPS_QUANT = 8,  /* moves elements without changing them: quant of in[0] holds */
+  EAO_TRAIT_CONTROL = 16,     /* has bodies; the interpreter runs it, there is no kernel */
+  EAO_TRAIT_RANDOM = 32,      /* may differ from run to run: never folded, never merged */
+  EAO_TRAIT_DATA_SHAPE = 64,  /* the output's shape depends on an input's data */
   EAO_TRAIT_SHAPE_ONLY = 128, /* reads the shapes of its inputs, not their data */
 } eao_trait;
 
