@@ -2,6 +2,7 @@
 #ifndef EAO_API_API_H
 #define EAO_API_API_H
 
+#include "api/package.h"
 #include "eao/eao.h"
 #include "ir/graph.h"
 #include "op/op.h"
@@ -9,6 +10,7 @@
 struct eao_model {
   eao_ctx *ctx;
   eao_graph *g;
+  eao_host_package *package; /* compiled: g has inputs and outputs only; NULL: a model */
 };
 
 /* Body k of a node of control flow; NULL when there are fewer. */

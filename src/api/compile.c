@@ -86,6 +86,7 @@ eao_status eao_model_compile(eao_model *m, const eao_compile_opts *opts, eao_com
   const eao_compile_opts *o = opts ? opts : &none;
   eao_plan_opts po;
   *out = NULL;
+  if (m->package) return eao_fail(m->ctx, EAO_ERR_ARG, "the model is compiled already");
   EAO_TRY(choose_target(m->ctx, o, &po));
   eao_compiled *c = eao_alloc(m->ctx, sizeof *c);
   if (!c) return EAO_NOMEM(m->ctx);

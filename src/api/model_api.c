@@ -16,9 +16,15 @@ eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *o
   eao_model *m = eao_alloc(ctx, sizeof *m);
   if (!m) return EAO_NOMEM(ctx);
   m->ctx = ctx;
-  eao_status s = eao_import(ctx, path, &io, &m->g);
+  eao_status s = EAO_OK;
+  if (eao_is_package(path, ctx)) {
+    m->g = eao_graph_create(ctx);
+    s = m->g ? eao_host_package_load(ctx, path, m->g, &m->package) : EAO_ERR_NOMEM;
+  } else {
+    s = eao_import(ctx, path, &io, &m->g);
+  }
   if (s != EAO_OK) {
-    eao_free(ctx, m);
+    eao_model_destroy(m);
     return s;
   }
   *out = m;
@@ -27,6 +33,7 @@ eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *o
 
 void eao_model_destroy(eao_model *m) {
   if (!m) return;
+  eao_host_package_destroy(m->package);
   eao_graph_destroy(m->g);
   eao_free(m->ctx, m);
 }
@@ -153,9 +160,11 @@ void eao_runner_on_value(eao_runner *r, eao_value_fn fn, void *user) {
 
 eao_status eao_runner_run(eao_runner *r, const eao_tensor *in, uint32_t n_in, eao_tensor *out,
                           uint32_t n_out) {
+  if (r->m->package) return eao_host_package_run(r->m->package, in, n_in, out, n_out);
   return eao_interp_run(r->it, in, n_in, out, n_out);
 }
 
 void eao_runner_reset(eao_runner *r) {
+  if (r->m->package) eao_host_package_reset(r->m->package);
   eao_interp_reset(r->it);
 }
