@@ -284,7 +284,8 @@ void eao_comparison_destroy(eao_ctx *ctx, eao_comparison *c);
 typedef struct eao_compiled eao_compiled;
 
 typedef struct eao_compile_opts {
-  const char *target; /* device profile, name or path; NULL: this machine */
+  const char *target; /* device profile, name or path, or an ISA without extensions (generic,
+                         x86_64, aarch64, armv7, riscv64); NULL: this machine */
   uint32_t threads;   /* that a session may use at most; 0: 1 */
   uint64_t
       ram_budget; /* bytes of the arena; streaming stops once it fits; 0: as small as possible */

@@ -27,7 +27,21 @@ static eao_status choose_target(eao_ctx *ctx, const eao_compile_opts *o, eao_pla
                          .no_stream = o->no_stream,
                          .ref_only = o->ref_only,
                          .ram_budget = o->ram_budget};
+  static const struct {
+    const char *name;
+    eao_isa isa;
+  } bare[] = {{"generic", EAO_ISA_ANY},
+              {"x86_64", EAO_ISA_X86_64},
+              {"aarch64", EAO_ISA_ARM64},
+              {"armv7", EAO_ISA_ARM32},
+              {"riscv64", EAO_ISA_RISCV64}};
   if (!o->target || strcmp(o->target, "host") == 0) return EAO_OK;
+  for (size_t i = 0; i < EAO_COUNT(bare); i++) {
+    if (strcmp(o->target, bare[i].name) != 0) continue;
+    out->isa = (uint32_t)bare[i].isa;
+    out->cpu = 0;
+    return EAO_OK;
+  }
   eao_target t;
   EAO_TRY(eao_target_load(ctx, o->target, &t));
   out->isa = (uint32_t)t.isa;

@@ -153,7 +153,10 @@ static const eao_cli_option options[] = {
      "(or -o FILE) write the package here, usually *.eao; without it only the\n"
      "report is made",
      false},
-    {"target", "NAME", "device profile, name or path; default: this machine", false},
+    {"target", "NAME",
+     "device profile, name or path, or a bare ISA: generic, x86_64, aarch64,\n"
+     "armv7, riscv64; default: this machine",
+     false},
     {"threads", "N", "threads that a session may use; default 1", false},
     {"ram-kib", "N",
      "stream only as much as needed to fit this arena; default: as small as possible", false},
