@@ -6,7 +6,10 @@
 #include "kernel/ref/matmul.h"
 #include "kernel/step.h"
 
-enum { EAO_CONV_MAX_KH = 32 /* taller kernels are left to the reference */ };
+enum {
+  EAO_CONV_MAX_KH = 32,      /* taller kernels are left to the reference */
+  EAO_CONV_MAX_PIXELS = 960, /* that a kernel works on at a time; a multiple of every tile's */
+};
 
 /* A 2-d convolution in channels-last layout; a 1-d one has height 1. */
 typedef struct eao_conv_geom {

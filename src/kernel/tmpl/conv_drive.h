@@ -7,21 +7,29 @@
  *
  * Include after in_t and out_t, MR and NR (pixels and outputs of a tile), and
  *   typedef struct task { eao_conv_geom g; in_t pad; int64_t run, run_step, runs; ... } task;
- *   static void call_tile(const task *t, int64_t m, const in_t *const *rows, int64_t step,
- *                         int64_t o0, out_t *y);
+ *   static void before_pixels(const task *t, const in_t *const *rows, int64_t step, int64_t n);
+ *   static void call_tile(const task *t, int64_t first, int64_t m, const in_t *const *rows,
+ *                         int64_t step, int64_t o0, out_t *y);
+ * before_pixels sees each stretch of at most EAO_CONV_MAX_PIXELS pixels once; call_tile gets the
+ * m pixels from `first` of it on, for the outputs from o0 on.
  * rows[kh]: the input of the first pixel of the tile; a pixel is `step` further for the next. */
 
 /* n pixels in a row, in tiles of about equal size, for the outputs [o0, o1). */
 static void pixels(const task *t, const in_t *const *rows, int64_t n, int64_t o0, int64_t o1,
                    out_t *y) {
-  enum { MAX_ROWS = EAO_CONV_MAX_KH };
-  int64_t step = t->g.sw * t->g.c, count = (n + MR - 1) / MR;
-  const in_t *at[MAX_ROWS];
-  for (int64_t o = o0; o < o1; o += NR) {
-    for (int64_t i = 0; i < count; i++) {
-      int64_t begin = n * i / count, end = n * (i + 1) / count;
-      for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + begin * step;
-      call_tile(t, end - begin, at, step, o, y + begin * t->g.o);
+  int64_t step = t->g.sw * t->g.c;
+  const in_t *at[EAO_CONV_MAX_KH];
+  for (int64_t p = 0; p < n; p += EAO_CONV_MAX_PIXELS) {
+    int64_t some = n - p < EAO_CONV_MAX_PIXELS ? n - p : EAO_CONV_MAX_PIXELS;
+    int64_t count = (some + MR - 1) / MR;
+    for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + p * step;
+    before_pixels(t, at, step, some);
+    for (int64_t o = o0; o < o1; o += NR) {
+      for (int64_t i = 0; i < count; i++) {
+        int64_t begin = some * i / count, end = some * (i + 1) / count;
+        for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + (p + begin) * step;
+        call_tile(t, begin, end - begin, at, step, o, y + (p + begin) * t->g.o);
+      }
     }
   }
 }

@@ -18,8 +18,9 @@ typedef struct task {
  * pixel; a pixel is `step` further for the next. */
 static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
                                                        const float *const *rows, int64_t step,
-                                                       int64_t o0, float *y) {
+                                                       int64_t o0, int64_t first, float *y) {
   vf acc[MR][EAO_NV];
+  (void)first;
   const float *b = t->panel + o0 * t->g.kh * t->g.kw * t->g.c;
 #pragma GCC unroll 16
   for (int v = 0; v < nv; v++) {
@@ -74,9 +75,13 @@ static void activate(const task *t, float *y, int64_t m, int64_t n) {
 
 #include "kernel/tmpl/conv_tiles.h"
 
-static void call_tile(const task *t, int64_t m, const float *const *rows, int64_t step, int64_t o0,
-                      float *y) {
-  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, y);
+static void before_pixels(const task *t, const float *const *rows, int64_t step, int64_t n) {
+  (void)t, (void)rows, (void)step, (void)n;
+}
+
+static void call_tile(const task *t, int64_t first, int64_t m, const float *const *rows,
+                      int64_t step, int64_t o0, float *y) {
+  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, first, y);
   if (t->act.kind != EAO_ACT_NONE) activate(t, y + o0, m, t->g.o - o0 < NR ? t->g.o - o0 : NR);
 }
 

@@ -14,6 +14,7 @@ typedef struct task {
   const float *scale;
   const uint8_t *panel;
   int64_t bytes; /* of packed weights an output has */
+  int32_t *rest; /* per pixel: what w_rest adds to every output */
 } task;
 
 static inline int32_t four_bytes(const uint8_t *p) {
@@ -30,25 +31,27 @@ static inline int32_t last_bytes(const uint8_t *p, int64_t n) {
   return (int32_t)x;
 }
 
-/* Sum of x_u over a pixel's window, for weights that lack something. */
-static int32_t window_sum(const task *t, const uint8_t *const *rows, int64_t at) {
-  uint32_t sum = 0;
+/* Weights that lack something (w_rest) add a multiple of the sum of the window to every output. */
+static void before_pixels(const task *t, const uint8_t *const *rows, int64_t step, int64_t n) {
   vi flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
-  for (int64_t kh = 0; kh < t->g.kh; kh++)
-    for (int64_t r = 0; r < t->runs; r++)
-      sum += (uint32_t)vi_sum_bytes(rows[kh] + r * t->run_step + at, t->run, flip);
-  return (int32_t)(sum * (uint32_t)t->head->w_rest);
+  for (int64_t i = 0; i < n; i++) {
+    uint32_t sum = 0;
+    for (int64_t kh = 0; t->head->w_rest && kh < t->g.kh; kh++)
+      for (int64_t r = 0; r < t->runs; r++)
+        sum += (uint32_t)vi_sum_bytes(rows[kh] + r * t->run_step + i * step, t->run, flip);
+    t->rest[i] = (int32_t)(sum * (uint32_t)t->head->w_rest);
+  }
 }
 
 /* m pixels times nv vectors of outputs (constants once inlined). */
 static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
                                                        const uint8_t *const *rows, int64_t step,
-                                                       int64_t o0, uint8_t *y) {
+                                                       int64_t o0, int64_t first, uint8_t *y) {
   vi acc[MR][EAO_NV], flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
   const uint8_t *b = t->panel + o0 * t->bytes;
 #pragma GCC unroll 16
   for (int i = 0; i < m; i++) {
-    vi rest = vi_all(t->head->w_rest ? window_sum(t, rows, i * step) : 0);
+    vi rest = vi_all(t->rest[first + i]);
 #pragma GCC unroll 16
     for (int v = 0; v < nv; v++) acc[i][v] = vi_add(vi_load(t->bias + o0 + v * VL), rest);
   }
@@ -96,9 +99,9 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
 
 #include "kernel/tmpl/conv_tiles.h"
 
-static void call_tile(const task *t, int64_t m, const uint8_t *const *rows, int64_t step,
-                      int64_t o0, uint8_t *y) {
-  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, y);
+static void call_tile(const task *t, int64_t first, int64_t m, const uint8_t *const *rows,
+                      int64_t step, int64_t o0, uint8_t *y) {
+  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, first, y);
 }
 
 #include "kernel/tmpl/conv_drive.h"
@@ -115,14 +118,16 @@ static void set_blob(task *t, const void *blob) {
 }
 
 static void conv(eao_kcall *c) {
-  task t;
+  int32_t rest[EAO_CONV_MAX_PIXELS];
+  task t = {.rest = rest};
   eao_conv_geom_init(&t.g, c);
   set_blob(&t, c->in[1]->data);
   drive(&t, c);
 }
 
 static void fully_connected(eao_kcall *c) {
-  task t;
+  int32_t rest[EAO_CONV_MAX_PIXELS];
+  task t = {.rest = rest};
   int64_t rows = eao_fc_geom_init(&t.g, c);
   set_blob(&t, c->in[1]->data);
   if (rows) drive_rows(&t, c, rows);
