@@ -1,8 +1,10 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "checkkern.h"
 #include "kernel/ref/conv.h"
+#include "kernel/ref/elementwise.h"
 #include "kernel/ref/matmul.h"
 #include "kernel/ref/move.h"
 
@@ -143,6 +145,61 @@ static bool random_transpose(uint32_t j, eao_rng *rng, ck_case *out) {
   return true;
 }
 
+/* ---- element-wise ---- */
+
+static bool unary_case(uint32_t op, int64_t n, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  const eao_op_desc *d = eao_op_get(op);
+  eao_op_attr_defaults(d, out->attr);
+  out->n_in = 1;
+  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {n}};
+  out->out = out->in[0];
+  ck_fill(&out->in[0], rng, between(rng, 0, 1) ? 2 : 12);
+  bool positive = op == EAO_OP_sqrt || op == EAO_OP_rsqrt || op == EAO_OP_reciprocal;
+  for (int64_t i = 0; positive && i < n; i++)
+    eao_set_f64(&out->in[0], i, 0.1 + fabs(eao_get_f64(&out->in[0], i)));
+  out->relative = true;
+  if (op == EAO_OP_clip) {
+    out->n_in = 3;
+    out->in[1] = out->in[2] = (eao_tensor){.dtype = EAO_F32};
+    ck_fill(&out->in[1], rng, 1);
+    ck_fill(&out->in[2], rng, 1);
+    if (between(rng, 0, 3) == 0) out->in[1].dtype = EAO_DTYPE_NONE;
+  }
+  if (op == EAO_OP_gelu)
+    ((eao_gelu_attr *)(void *)out->attr)->approximate = (int32_t)between(rng, 0, 1);
+  if (op == EAO_OP_act)
+    ((eao_binary_attr *)(void *)out->attr)->act =
+        (eao_act){(int32_t)between(rng, EAO_ACT_NONE, EAO_ACT_GELU_TANH), -0.5f, 0.75f};
+  snprintf(out->text, sizeof out->text, "%s of %lld", d->name, (long long)n);
+  return true;
+}
+
+/* Axes of which each input has all, some or none. */
+static bool binary_case(uint32_t op, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  const eao_op_desc *d = eao_op_get(op);
+  eao_op_attr_defaults(d, out->attr);
+  out->n_in = 2;
+  out->out = (eao_tensor){.dtype = EAO_F32, .rank = (int32_t)between(rng, 0, 4)};
+  for (int32_t i = 0; i < out->out.rank; i++) out->out.dim[i] = between(rng, 1, i == 3 ? 40 : 7);
+  for (int k = 0; k < 2; k++) {
+    out->in[k] = out->out;
+    for (int32_t i = 0; i < out->out.rank; i++)
+      if (between(rng, 0, 3) == 0 && (k == 0 || out->in[0].dim[i] == out->out.dim[i]))
+        out->in[k].dim[i] = 1;
+    ck_fill(&out->in[k], rng, 2);
+  }
+  int64_t n = eao_tensor_count(&out->in[1]);
+  for (int64_t i = 0; op == EAO_OP_div && i < n; i++)
+    eao_set_f64(&out->in[1], i, 0.5 + fabs(eao_get_f64(&out->in[1], i)));
+  if (d->attr_size == sizeof(eao_binary_attr) && between(rng, 0, 1))
+    ((eao_binary_attr *)(void *)out->attr)->act = (eao_act){EAO_ACT_RELU6, 0, 0};
+  out->magnitude = 2;
+  snprintf(out->text, sizeof out->text, "%s of rank %d", d->name, out->out.rank);
+  return true;
+}
+
 bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   switch (op) {
   case EAO_OP_conv: return random_conv(j, rng, out);
@@ -150,16 +207,12 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
     return make_fc(between(rng, 0, 1) ? 1 : between(rng, 2, 40), between(rng, 1, 90),
                    between(rng, 1, 90), (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j % 3], rng, out);
   case EAO_OP_transpose: return random_transpose(j, rng, out);
-  case EAO_OP_relu:
-    memset(out, 0, sizeof *out);
-    out->n_in = 1;
-    out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {between(rng, 1, 200)}};
-    out->out = out->in[0];
-    out->magnitude = 1;
-    ck_fill(&out->in[0], rng, 2);
-    return true;
-  default: return false;
+  default: break;
   }
+  const eao_op_desc *d = eao_op_get(op);
+  if (!d || !(d->traits & EAO_TRAIT_ELEMENTWISE)) return false;
+  if (d->min_in == 2 || d->max_in == EAO_VARIADIC) return binary_case(op, rng, out);
+  return unary_case(op, between(rng, 1, 200), rng, out);
 }
 
 bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
@@ -191,5 +244,9 @@ bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
     const int64_t *f = fcs[j % EAO_COUNT(fcs)];
     return make_fc(f[0], f[1], f[2], dtypes[j / EAO_COUNT(fcs)], rng, out);
   }
-  return false;
+  const eao_op_desc *d = eao_op_get(op);
+  if (j > 0 || !d || !(d->traits & EAO_TRAIT_ELEMENTWISE) || d->max_in > 1) return false;
+  if (!unary_case(op, 100352, rng, out)) return false; /* 56 x 56 x 32 */
+  out->macs = 100352;
+  return true;
 }

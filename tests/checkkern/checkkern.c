@@ -101,13 +101,15 @@ static eao_status run(const eao_kernel_info *k, step *s, uint32_t parts) {
   return EAO_OK;
 }
 
-static bool same(const eao_tensor *a, const eao_tensor *b, double scale, double *worst) {
+static bool same(const eao_tensor *a, const eao_tensor *b, const ck_case *cs, double *worst) {
   int64_t n = eao_tensor_count(a);
   *worst = 0;
   if (!eao_dtype_is_float(a->dtype))
     return memcmp(a->data, b->data, (size_t)eao_dtype_bytes(a->dtype, n)) == 0;
   for (int64_t i = 0; i < n; i++) {
-    double d = fabs(eao_get_f64(a, i) - eao_get_f64(b, i)) / scale;
+    double want = eao_get_f64(a, i);
+    double d =
+        fabs(want - eao_get_f64(b, i)) / (cs->relative ? fmax(fabs(want), 1e-5) : cs->magnitude);
     if (!(d <= *worst)) *worst = d;
   }
   return *worst <= 1e-5;
@@ -142,7 +144,7 @@ static int check(const eao_kernel_info *k, const ck_case *cs) {
     memset(got.data, 0xA5, bytes);
     make_step(k, &plain, parts[p], &s);
     eao_status e = run(k, &s, parts[p]);
-    if (e != EAO_OK || !same(&want, &got, cs->magnitude, &worst)) {
+    if (e != EAO_OK || !same(&want, &got, cs, &worst)) {
       printf("%s: wrong (%s), %u shares, error %.3g, case %s\n", k->name, eao_status_name(e),
              parts[p], e == EAO_OK ? worst : (double)NAN, cs->text);
       return -1;

@@ -13,6 +13,7 @@ typedef struct ck_case {
   float scale[4096]; /* storage for quantisation, n_scale of it taken */
   int32_t zero[4096], n_scale;
   double magnitude; /* floats: what an absolute error is divided by */
+  bool relative;    /* or by the result itself, and 1e-5 where it is smaller */
   uint64_t macs;
   char text[128];
 } ck_case;

@@ -44,6 +44,46 @@ static inline void v_store_n(float *p, vf v, int n) {
 static inline vf v_load_n(const float *p, int n) {
   return _mm256_maskload_ps(p, v_mask(n));
 }
+static inline vf v_sub(vf a, vf b) {
+  return _mm256_sub_ps(a, b);
+}
+static inline vf v_div(vf a, vf b) {
+  return _mm256_div_ps(a, b);
+}
+static inline vf v_sqrt(vf a) {
+  return _mm256_sqrt_ps(a);
+}
+/* Nearest integer, ties to even. */
+static inline vf v_round(vf a) {
+  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* x * 2^n for an integral n in [-252, 252]. */
+static inline vf v_scale(vf x, vf n) {
+  __m256i i = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(i, 1), bias = _mm256_set1_epi32(127);
+  __m256i a = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+  __m256i b = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(i, half), bias), 23);
+  return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(a)), _mm256_castsi256_ps(b));
+}
+/* a < b ? x : y */
+static inline vf v_if_less(vf a, vf b, vf x, vf y) {
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+/* x is NaN ? a : b */
+static inline vf v_if_nan(vf x, vf a, vf b) {
+  return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+static inline vf v_abs(vf a) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+/* a >= 0 with the sign of s */
+static inline vf v_with_sign(vf a, vf s) {
+  return _mm256_or_ps(a, _mm256_and_ps(_mm256_set1_ps(-0.0f), s));
+}
+static inline float v_max_of(vf v) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
 static inline float v_sum(vf v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));

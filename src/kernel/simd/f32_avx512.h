@@ -41,6 +41,36 @@ static inline void v_store_n(float *p, vf v, int n) {
 static inline vf v_load_n(const float *p, int n) {
   return _mm512_maskz_loadu_ps(v_mask(n), p);
 }
+static inline vf v_sub(vf a, vf b) {
+  return _mm512_sub_ps(a, b);
+}
+static inline vf v_div(vf a, vf b) {
+  return _mm512_div_ps(a, b);
+}
+static inline vf v_sqrt(vf a) {
+  return _mm512_sqrt_ps(a);
+}
+static inline vf v_round(vf a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vf v_scale(vf x, vf n) {
+  return _mm512_scalef_ps(x, n);
+}
+static inline vf v_if_less(vf a, vf b, vf x, vf y) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+static inline vf v_if_nan(vf x, vf a, vf b) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), b, a);
+}
+static inline vf v_abs(vf a) {
+  return _mm512_abs_ps(a);
+}
+static inline vf v_with_sign(vf a, vf s) {
+  return _mm512_or_ps(a, _mm512_and_ps(_mm512_set1_ps(-0.0f), s));
+}
+static inline float v_max_of(vf v) {
+  return _mm512_reduce_max_ps(v);
+}
 static inline float v_sum(vf v) {
   return _mm512_reduce_add_ps(v);
 }
