@@ -53,7 +53,7 @@ static inline vf v_div(vf a, vf b) {
 static inline vf v_sqrt(vf a) {
   return _mm256_sqrt_ps(a);
 }
-/* Nearest integer, ties to even. */
+/* Nearest integer, ties to even; for |a| < 2^22. */
 static inline vf v_round(vf a) {
   return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }

@@ -51,7 +51,8 @@ static inline vf v_sqrt(vf a) {
   return _mm512_sqrt_ps(a);
 }
 static inline vf v_round(vf a) {
-  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  vf big = _mm512_set1_ps(0x1.8p23f); /* whose neighbours are the integers */
+  return _mm512_sub_ps(_mm512_add_ps(a, big), big);
 }
 static inline vf v_scale(vf x, vf n) {
   return _mm512_scalef_ps(x, n);
