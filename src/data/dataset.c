@@ -327,7 +327,8 @@ static eao_status numbers_to_input(eao_dataset *d, const eao_tensor *x, const ea
                     (long long)known);
   EAO_TRY(eao_tensor_create(d->ctx, type->dtype, type->rank, dim, out));
   out->quant = type->quant;
-  bool as_is = s->stored || (s->std[0] == 0 && x->dtype == type->dtype);
+  bool as_is = s->std[0] == 0 && x->dtype == type->dtype;
+  if (s->stored && !eao_dtype_is_float(type->dtype)) as_is = true;
   double mean = (double)s->mean[0], std = s->std[0] != 0 ? (double)s->std[0] : 1;
   for (int64_t i = 0; i < n; i++) {
     if (as_is && !eao_dtype_is_float(type->dtype)) {
