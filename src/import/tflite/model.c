@@ -207,13 +207,17 @@ static eao_status read_io_and_ops(eao_tfl_sub *s, const eao_vid *bind, eao_vid *
 eao_status eao_tfl_subgraph(eao_tfl *m, uint32_t index, eao_graph *g, const char *prefix,
                             const eao_vid *bind, eao_vid *out) {
   eao_tfl_sub s;
+  for (const eao_tfl_sub *up = m->top; up; up = up->up)
+    if (up->index == index)
+      return eao_fail(m->ctx, EAO_ERR_FORMAT, "subgraph %u contains itself", index);
   if (m->depth >= m->ctx->limits.max_depth)
-    return eao_fail(m->ctx, EAO_ERR_FORMAT,
-                    "subgraph %u: subgraphs are nested deeper than %u, or contain themselves",
+    return eao_fail(m->ctx, EAO_ERR_FORMAT, "subgraph %u: subgraphs are nested deeper than %u",
                     index, m->ctx->limits.max_depth);
   EAO_TRY(open_subgraph(m, index, &s));
   s.g = g;
   s.prefix = prefix;
+  s.up = m->top;
+  m->top = &s;
   s.vid = eao_alloc(m->ctx, s.tensors.n * sizeof *s.vid);
   s.producer = eao_alloc(m->ctx, s.tensors.n * sizeof *s.producer);
   s.handle = eao_alloc(m->ctx, s.tensors.n * sizeof *s.handle);
@@ -223,6 +227,7 @@ eao_status eao_tfl_subgraph(eao_tfl *m, uint32_t index, eao_graph *g, const char
   if (st == EAO_OK) st = find_producers(&s);
   if (st == EAO_OK) st = read_io_and_ops(&s, bind, out);
   m->depth--;
+  m->top = s.up;
   eao_free(m->ctx, s.vid);
   eao_free(m->ctx, s.producer);
   eao_free(m->ctx, s.handle);
@@ -280,6 +285,11 @@ static eao_status open_model(eao_tfl *m) {
   m->subgraphs = eao_ftab_vec(&m->model, TFL_MODEL_SUBGRAPHS, 4);
   m->buffers = eao_ftab_vec(&m->model, TFL_MODEL_BUFFERS, 4);
   EAO_TRY(eao_flat_check(m->ctx, &m->flat));
+  /* Every buffer, also those that nothing uses: a file that was cut short is not a model. */
+  for (uint32_t i = 0; i < m->buffers.n; i++) {
+    eao_fvec data;
+    EAO_TRY(eao_tfl_buffer(m, i, &data));
+  }
   if (m->subgraphs.n == 0) return eao_fail(m->ctx, EAO_ERR_FORMAT, "the file has no subgraph");
   return EAO_OK;
 }

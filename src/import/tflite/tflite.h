@@ -29,8 +29,9 @@ typedef struct eao_tfl {
   const eao_import_opts *opts;
   eao_tfl_var *var;
   uint32_t n_var, cap_var;
-  uint32_t depth;  /* nesting of subgraphs being read */
-  uint64_t n_walk; /* operators read so far, inlined ones counted again */
+  const struct eao_tfl_sub *top; /* subgraph being read */
+  uint32_t depth;                /* nesting of subgraphs being read */
+  uint64_t n_walk;               /* operators read so far, inlined ones counted again */
 } eao_tfl;
 
 /* A subgraph being turned into nodes of g. */
@@ -40,11 +41,12 @@ typedef struct eao_tfl_sub {
   eao_ftab tab;
   eao_fvec tensors, inputs, outputs, ops;
   uint32_t index;
-  eao_vid *vid;       /* of each tensor; EAO_NONE: not made yet */
-  uint32_t *producer; /* of each tensor: operator + 1; 0: none */
-  uint32_t *handle;   /* of each tensor: index of its variable + 1 */
-  const char *prefix; /* before names, when this subgraph is written into another */
-  bool out_of_order;  /* an operator reads what a later one produces */
+  eao_vid *vid;                 /* of each tensor; EAO_NONE: not made yet */
+  uint32_t *producer;           /* of each tensor: operator + 1; 0: none */
+  uint32_t *handle;             /* of each tensor: index of its variable + 1 */
+  const char *prefix;           /* before names, when this subgraph is written into another */
+  const struct eao_tfl_sub *up; /* the one that contains this one */
+  bool out_of_order;            /* an operator reads what a later one produces */
 } eao_tfl_sub;
 
 /* An operator being lowered. */
