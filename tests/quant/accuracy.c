@@ -1,7 +1,7 @@
 /* Accuracy of a float model and of what eao_quantize makes of it, for record_accuracy.py:
  *
  *   ptq_accuracy MODEL SAMPLES.npy LABELS.npy CALIBRATION.npy [--no-equalise] [--no-bias]
- *                [--range N] [--limit N] [--float]
+ *                [--range N] [--limit N] [--float] [--layers]
  *
  * SAMPLES: f32 [N, ...], LABELS: i64 [N]. Prints the accuracy ladder and top-1 of both. */
 #include <math.h>
@@ -78,6 +78,9 @@ int main(int argc, char **argv) {
   for (uint32_t i = 0; i < rep.n_step; i++)
     printf("%-28s %7.2f dB%s\n", rep.step[i].name, rep.step[i].sqnr_db,
            rep.step[i].kept ? "" : "  (not kept)");
+  for (int i = 5; i < argc; i++)
+    for (uint32_t k = 0; !strcmp(argv[i], "--layers") && k < rep.n_layer; k++)
+      printf("  %-16s %6.2f dB  %s\n", rep.layer[k].op, rep.layer[k].sqnr_db, rep.layer[k].name);
   double worst = INFINITY;
   const char *where = "";
   for (uint32_t i = 0; i < rep.n_layer; i++)
