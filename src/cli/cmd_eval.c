@@ -2,61 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/dataset_options.h"
 #include "cli/engine.h"
 #include "eao/eval.h"
-
-/* ---- preprocessing from the command line ---- */
-
-static int parse_three(eao_cli *c, const char *option, float out[3]) {
-  const char *s = eao_cli_get(c, option, NULL);
-  double v[3];
-  char *end;
-  int n = 0;
-  if (!s) return 0;
-  for (; n < 3; n++) {
-    v[n] = strtod(s, &end);
-    if (end == s) break;
-    s = end;
-    if (*s != ',') break;
-    s++;
-  }
-  if (*s || (n != 0 && n != 2))
-    return eao_cli_usage(c, "--%s: one number or three, separated by commas", option);
-  for (int i = 0; i < 3; i++) out[i] = (float)v[n ? i : 0];
-  return 0;
-}
-
-static int preprocess(eao_cli *c, eao_image_spec *s) {
-  const char *pixels = eao_cli_get(c, "pixels", NULL), *resize = eao_cli_get(c, "resize", NULL);
-  const char *fit = eao_cli_get(c, "fit", NULL), *layout = eao_cli_get(c, "layout", NULL);
-  double crop = 0;
-  if (pixels && strcmp(pixels, "stored") == 0)
-    s->stored = true;
-  else if (pixels && !eao_image_scaling(s, pixels))
-    return eao_cli_usage(c, "--pixels: no kind '%s'", pixels);
-  else if (pixels)
-    s->stored = false;
-  int code = parse_three(c, "mean", s->mean);
-  if (!code) code = parse_three(c, "std", s->std);
-  if (code) return code;
-  for (int i = 0; i < 3 && (eao_cli_has(c, "mean") || eao_cli_has(c, "std")); i++)
-    s->std[i] = s->std[i] != 0 ? s->std[i] : 1;
-  if (resize && eao_resize_from_name(resize) < 0)
-    return eao_cli_usage(c, "--resize: no kind '%s'", resize);
-  if (resize) s->resize = (eao_resize)eao_resize_from_name(resize);
-  if (fit && eao_fit_from_name(fit) < 0) return eao_cli_usage(c, "--fit: no kind '%s'", fit);
-  if (fit) s->fit = (eao_fit)eao_fit_from_name(fit);
-  if (layout && strcmp(layout, "nchw") != 0 && strcmp(layout, "nhwc") != 0)
-    return eao_cli_usage(c, "--layout: nchw or nhwc, not '%s'", layout);
-  if (layout) s->layout = strcmp(layout, "nchw") == 0 ? EAO_LAYOUT_NCHW : EAO_LAYOUT_NHWC;
-  if (eao_cli_has(c, "bgr")) s->bgr = true;
-  if (!eao_cli_number(c, "crop-fraction", 0.01, 1, &crop)) return EAO_EXIT_USAGE;
-  if (crop > 0) {
-    s->crop_fraction = (float)crop;
-    s->fit = EAO_FIT_CROP;
-  }
-  return 0;
-}
 
 /* ---- models behind eao_eval ---- */
 
@@ -157,22 +105,6 @@ static void print_table(const eao_cli *c, const eao_evaluation *e, const subject
 
 /* ---- the command ---- */
 
-static int open_data(eao_cli *c, eao_dataset **out) {
-  eao_dataset_opts o = {.spec = eao_cli_get(c, "spec", NULL),
-                        .split = eao_cli_get(c, "split", NULL)};
-  const char *data = eao_cli_get(c, "data", NULL);
-  int64_t offset = 0;
-  if (!data) return eao_cli_usage(c, "--data is missing: a file or folder with the samples");
-  if (!eao_cli_integer(c, "first", 0, INT64_MAX / 2, &o.first) ||
-      !eao_cli_integer(c, "limit", 1, INT64_MAX / 2, &o.limit) ||
-      !eao_cli_integer(c, "label-offset", -1000000, 1000000, &offset))
-    return EAO_EXIT_USAGE;
-  eao_status s = eao_dataset_open(c->ctx, data, &o, out);
-  if (s != EAO_OK) return eao_cli_fail_input(c, s);
-  if (eao_cli_has(c, "label-offset")) eao_dataset_set_label_offset(*out, offset);
-  return preprocess(c, eao_dataset_preprocess(*out));
-}
-
 static int evaluate(eao_cli *c, eao_dataset *d, subject *s, subject *ref) {
   const char *metric = eao_cli_get(c, "metric", NULL),
              *reference = eao_cli_get(c, "reference", NULL);
@@ -206,7 +138,7 @@ static int run(eao_cli *c) {
   subject s, ref;
   memset(&s, 0, sizeof s);
   memset(&ref, 0, sizeof ref);
-  int code = open_data(c, &d);
+  int code = eao_cli_dataset_open(c, &d);
   if (!code) code = evaluate(c, d, &s, &ref);
   close_subject(&s);
   close_subject(&ref);
@@ -215,30 +147,10 @@ static int run(eao_cli *c) {
 }
 
 static const eao_cli_option options[] = {
-    {"data", "PATH",
-     "a folder or file: images by class folder or class number, a tar of such, WAV\n"
-     "folders, .npy, .npz, IDX, CIFAR, CSV; gzipped or not; or a description (.yaml)",
-     false},
-    {"spec", "FILE", "a description of the data (default: the dataset.yaml that comes with them)",
-     false},
-    {"split", "NAME", "of the description (default: test, else everything)", false},
-    {"first", "N", "leave out the first N samples", false},
-    {"limit", "N", "at most N samples", false},
+    EAO_CLI_DATA_OPTIONS,
     {"metric", "KIND", "top1, top5, auc, mse, sqnr, agreement (default: the description's)", false},
     {"reference", "MODEL", "compare with this model's outputs instead of labels", false},
-    {"label-offset", "N", "added to labels, e.g. 1 for models with a background class", false},
     {"output-index", "N", "which output is scored (default 0)", false},
-    {"pixels", "KIND",
-     "unit (0..1), signed (-1..1), raw (0..255), imagenet, stored (integers as they\n"
-     "are); default: unit for float inputs, stored for integer ones",
-     false},
-    {"mean", "A[,B,C]", "subtract from pixels (0..255) per channel", false},
-    {"std", "A[,B,C]", "then divide by", false},
-    {"resize", "KIND", "how images are resized, see docs (default bilinear)", false},
-    {"fit", "KIND", "stretch (default), crop (centre), pad (grey around)", false},
-    {"crop-fraction", "F", "the crop's share of the resized image, e.g. 0.875", false},
-    {"layout", "KIND", "nchw or nhwc, where an image input's shape does not tell", false},
-    {"bgr", NULL, "image channels in the order blue, green, red", false},
     EAO_CLI_SHAPE_OPTION,
     EAO_CLI_ENGINE_OPTION,
     {"resamples", "N", "of the bootstrap for the confidence interval (default 1000)", false},

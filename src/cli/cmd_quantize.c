@@ -1,0 +1,251 @@
+/* eao quantize: a float model to int8, with the accuracy ladder. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/dataset_options.h"
+
+enum { SAMPLES_DEFAULT = 300 };
+
+/* Where calibration samples come from. */
+typedef struct source {
+  eao_cli *c;
+  eao_model *m;
+  eao_dataset *d; /* NULL: random */
+  eao_tensor *t;  /* of the current sample, one per input */
+  uint32_t n;
+  int64_t available;
+  uint64_t seed;
+} source;
+
+static void drop(source *s) {
+  for (uint32_t i = 0; s->t && i < s->n; i++) eao_tensor_destroy(s->c->ctx, &s->t[i]);
+}
+
+/* Samples are spread evenly over the data: files are often sorted by class. */
+static eao_status sample(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
+  source *s = user;
+  eao_status st = EAO_OK;
+  drop(s);
+  for (uint32_t i = 0; st == EAO_OK && i < n_in; i++) {
+    eao_tensor type = in[i];
+    if (s->d)
+      st = eao_dataset_input(s->d, (int64_t)((s->seed + k) % (uint64_t)s->available), &type,
+                             &s->t[i]);
+    else
+      st = eao_tensor_random(s->c->ctx, &type, s->seed + k * n_in + i, 0, 0, &s->t[i]);
+    if (st == EAO_OK) in[i] = s->t[i];
+  }
+  return st;
+}
+
+static eao_status spread(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
+  source *s = user;
+  /* A step that has no factor in common with the number of samples visits each once. */
+  int64_t step = (int64_t)((double)s->available * 0.6180339887);
+  for (int64_t a = s->available, b = step > 0 ? step : 1;;) {
+    while (b) {
+      int64_t r = a % b;
+      a = b;
+      b = r;
+    }
+    if (a == 1 || s->available < 2) break;
+    a = s->available;
+    b = ++step;
+  }
+  if (step < 1) step = 1;
+  return sample(s, s->d ? (uint32_t)((int64_t)k * step % s->available) : k, in, n_in);
+}
+
+static void progress(void *user, const char *what, uint32_t done, uint32_t total) {
+  eao_cli_progress(user, what, done, total);
+}
+
+static int range_of(eao_cli *c, eao_range_kind *out) {
+  static const char *const names[] = {"best", "minmax", "p9999", "p999", "mse", "kl"};
+  const char *text = eao_cli_get(c, "range", "best");
+  for (size_t i = 0; i < EAO_CLI_COUNT(names); i++)
+    if (strcmp(text, names[i]) == 0) {
+      *out = (eao_range_kind)((int)i - 1);
+      return 0;
+    }
+  return eao_cli_usage(c, "--range: '%s' is none of best, minmax, p9999, p999, mse, kl", text);
+}
+
+/* ---- output ---- */
+
+static int print_json(eao_cli *c, const eao_quantize_report *r, const char *path) {
+  json_t *j = json_object(), *steps = json_array(), *layers = json_array();
+  json_object_set_new(j, "input", eao_cli_string(c->arg[0]));
+  json_object_set_new(j, "output", path ? eao_cli_string(path) : json_null());
+  json_object_set_new(j, "sqnr_db", eao_cli_real(r->sqnr_db));
+  json_object_set_new(j, "range", json_string(eao_range_name(r->range)));
+  json_object_set_new(j, "integer_nodes", json_integer(r->integer_nodes));
+  json_object_set_new(j, "float_nodes", json_integer(r->float_nodes));
+  json_object_set_new(j, "conversions", json_integer(r->conversions));
+  for (uint32_t i = 0; i < r->n_step; i++)
+    json_array_append_new(steps,
+                          json_pack("{s:s, s:o, s:b}", "name", r->step[i].name, "sqnr_db",
+                                    eao_cli_real(r->step[i].sqnr_db), "kept", r->step[i].kept));
+  for (uint32_t i = 0; i < r->n_layer; i++)
+    json_array_append_new(layers, json_pack("{s:o, s:s, s:o}", "name",
+                                            eao_cli_string(r->layer[i].name), "op", r->layer[i].op,
+                                            "sqnr_db", eao_cli_real(r->layer[i].sqnr_db)));
+  json_object_set_new(j, "ladder", steps);
+  json_object_set_new(j, "layers", layers);
+  return eao_cli_json(j);
+}
+
+static void print_layers(eao_cli *c, const eao_quantize_report *r) {
+  static const char *const heads[] = {"layer", "op", ">SQNR dB"};
+  eao_cli_table *t = eao_cli_table_new(heads, EAO_CLI_COUNT(heads));
+  for (uint32_t i = 0; i < r->n_layer; i++) {
+    char name[EAO_CLI_TEXT];
+    eao_cli_cell(t, "%s", eao_cli_short(r->layer[i].name, name));
+    eao_cli_cell(t, "%s", r->layer[i].op);
+    eao_cli_cell(t, "%.1f", r->layer[i].sqnr_db);
+  }
+  eao_cli_table_print(c, t);
+  eao_cli_table_free(t);
+}
+
+static int print_table(eao_cli *c, const eao_quantize_report *r, const char *path) {
+  static const char *const heads[] = {"step", ">SQNR dB", ""};
+  eao_cli_table *t = eao_cli_table_new(heads, EAO_CLI_COUNT(heads));
+  for (uint32_t i = 0; i < r->n_step; i++) {
+    eao_cli_cell(t, "%s", r->step[i].name);
+    eao_cli_cell(t, "%.2f", r->step[i].sqnr_db);
+    eao_cli_cell(t, "%s", r->step[i].kept ? "" : "not kept");
+  }
+  eao_cli_table_print(c, t);
+  eao_cli_table_free(t);
+  if (eao_cli_has(c, "layers")) print_layers(c, r);
+  printf("%u integer nodes, %u float, %u conversions; outputs at %.1f dB\n", r->integer_nodes,
+         r->float_nodes, r->conversions, r->sqnr_db);
+  if (path) printf("wrote %s\n", path);
+  return EAO_EXIT_OK;
+}
+
+/* ---- the command ---- */
+
+static eao_status save(eao_model *q, const char *path) {
+  size_t n = strlen(path);
+  if (n < 4 || strcasecmp(path + n - 4, ".eao") != 0) return eao_model_save(q, path);
+  eao_compile_opts o = {.threads = 1, .source = path};
+  eao_compiled *k;
+  eao_status s = eao_model_compile(q, &o, &k);
+  if (s != EAO_OK) return s;
+  s = eao_compiled_save(k, path);
+  eao_compiled_destroy(k);
+  return s;
+}
+
+static int quantise(eao_cli *c, source *src, eao_quantize_opts *o) {
+  eao_quantize_report r;
+  eao_model *q;
+  const char *path = eao_cli_get(c, "output", NULL);
+  eao_status s = eao_quantize(src->m, o, &q, &r);
+  if (s != EAO_OK) return eao_cli_fail_input(c, s);
+  int code = 0;
+  if (path && (s = save(q, path)) != EAO_OK) code = eao_cli_fail(c, s);
+  if (!code) code = c->json ? print_json(c, &r, path) : print_table(c, &r, path);
+  eao_model_destroy(q);
+  return code;
+}
+
+static int open_source(eao_cli *c, source *s) {
+  const char *data = eao_cli_get(c, "data", NULL);
+  s->n = eao_model_input_count(s->m);
+  s->t = calloc(s->n + 1, sizeof *s->t);
+  if (!s->t) return eao_cli_fail(c, EAO_ERR_NOMEM);
+  if (data && strcmp(data, "random") == 0) return 0;
+  int code = eao_cli_dataset_open(c, &s->d);
+  if (code) return code;
+  s->available = eao_dataset_get(s->d).n;
+  if (s->n != 1)
+    return eao_cli_usage(c,
+                         "the model has %u inputs; data sets are for models with one (or use "
+                         "--data random)",
+                         s->n);
+  if (s->available < 1) return eao_cli_usage(c, "--data: no samples");
+  return 0;
+}
+
+static int run(eao_cli *c) {
+  int64_t samples = SAMPLES_DEFAULT, check = 0, seed = 0;
+  source src = {.c = c};
+  eao_quantize_opts o = {.sample = spread,
+                         .sample_user = &src,
+                         .no_equalise = eao_cli_has(c, "no-equalise"),
+                         .no_bias_correction = eao_cli_has(c, "no-bias-correction"),
+                         .integer_io = eao_cli_has(c, "integer-io"),
+                         .integer_softmax = eao_cli_has(c, "integer-softmax"),
+                         .progress = progress,
+                         .progress_user = c};
+  if (!eao_cli_integer(c, "samples", 1, 100000, &samples) ||
+      !eao_cli_integer(c, "check", 1, 100000, &check) ||
+      !eao_cli_integer(c, "seed", 0, INT32_MAX, &seed))
+    return EAO_EXIT_USAGE;
+  int code = range_of(c, &o.range);
+  if (code) return code;
+  code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_ONE, &src.m);
+  if (code) return code;
+  code = open_source(c, &src);
+  if (!code) {
+    if (src.d && samples > src.available) samples = src.available;
+    o.n_samples = (uint32_t)samples;
+    o.n_check = (uint32_t)check;
+    src.seed = (uint64_t)seed;
+    code = quantise(c, &src, &o);
+  }
+  drop(&src);
+  free(src.t);
+  eao_dataset_close(src.d);
+  eao_model_destroy(src.m);
+  return code;
+}
+
+static const eao_cli_option options[] = {
+    {"output", "FILE", "(or -o FILE) write the int8 model here: .tflite, .onnx or .eao", false},
+    EAO_CLI_DATA_OPTIONS,
+    {"samples", "N", "calibrate with N samples, spread over the data (default 300)", false},
+    {"check", "N", "measure the error on the last N of them (default 32)", false},
+    {"range", "KIND",
+     "how activations are clipped: best (default: all are tried), minmax, p9999, p999,\n"
+     "mse, kl",
+     false},
+    {"no-equalise", NULL, "do not try cross-layer equalisation", false},
+    {"no-bias-correction", NULL, "do not try bias correction", false},
+    {"integer-io", NULL, "int8 inputs and outputs instead of float ones", false},
+    {"integer-softmax", NULL, "softmax in int8 too, as full-integer targets need", false},
+    {"layers", NULL, "print the error of each layer", false},
+    {"seed", "N", "another choice of samples (default 0)", false},
+    EAO_CLI_SHAPE_OPTION,
+};
+
+static const eao_cli_example examples[] = {
+    {"quantize net.onnx --data photos/ --pixels imagenet -o net_int8.tflite",
+     "300 photos for calibration"},
+    {"quantize net.tflite --data calib.npy --range mse --layers", "the error of each layer"},
+    {"quantize net.onnx --data random -o small.eao", "random inputs: for speed tests only"},
+};
+
+const eao_cli_command eao_cmd_quantize = {
+    .name = "quantize",
+    .args = "MODEL --data PATH",
+    .summary = "make an int8 model from a float one",
+    .text =
+        "Post-training quantisation: weights per output channel, activations per tensor, with\n"
+        "ranges, equalisation and bias correction each kept only when the error at the outputs\n"
+        "falls. Prints that ladder; what has no int8 form stays float.",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .n_options = EAO_CLI_COUNT(options),
+    .examples = examples,
+    .n_examples = EAO_CLI_COUNT(examples),
+    .exits = "4  the model or the data are invalid, or do not fit each other\n"
+             "5  the model, or its int8 form in the wanted format, is not supported",
+    .run = run,
+};
