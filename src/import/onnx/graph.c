@@ -79,6 +79,8 @@ typedef struct sorter {
   uint32_t *first; /* of node i in edge; n + 1 entries */
   uint32_t *next, *stack, *order, n_order;
   uint8_t *skip; /* constants that a later one replaces */
+  uint32_t n_replaced;
+  const char *replaced;
 } sorter;
 
 static eao_status add_use(sorter *s, const char *name, uint32_t user) {
@@ -112,13 +114,17 @@ static eao_status index_nodes(sorter *s, const onnx_node *node, uint32_t n) {
       /* Tools append a constant under the name of the one that it replaces; ONNX Runtime takes the
        * last one too. */
       s->skip[first] = !strcmp(node[first].op, "Constant") && !strcmp(node[i].op, "Constant");
-      if (s->skip[first])
-        eao_warn(s->ctx, "constant '%s' is defined twice; the last one counts", node[i].out[k]);
-      else
+      if (s->skip[first]) {
+        if (!s->n_replaced++) s->replaced = node[i].out[k];
+      } else {
         return eao_fail(s->ctx, EAO_ERR_FORMAT, "'%s' is computed by two nodes, the second is '%s'",
                         node[i].out[k], node[i].name);
+      }
     }
   }
+  if (s->n_replaced)
+    eao_warn(s->ctx, "%u constants are defined twice ('%s' first); the last one counts",
+             s->n_replaced, s->replaced);
   for (uint32_t i = 0; i < n; i++) {
     s->first[i] = s->n_edge;
     for (uint32_t k = 0; k < node[i].n_in; k++) {
@@ -381,6 +387,16 @@ eao_status onnx_lower_nodes(onnx_scope *s, onnx_node *node, uint32_t n) {
   return st;
 }
 
+/* What the file says of an output's shape, where inference cannot tell even the rank. */
+static eao_status declared_rank(onnx_scope *s, const onnx_value *rec, eao_vid v) {
+  eao_tensor *t = &s->body->g->value[v].t, said;
+  if (t->rank >= 0 || t->data || s->parent) return EAO_OK;
+  EAO_TRY(onnx_value_type(s, rec, &said));
+  t->rank = said.rank;
+  for (int32_t i = 0; i < said.rank; i++) t->dim[i] = -1;
+  return EAO_OK;
+}
+
 eao_status onnx_lower_graph(onnx_scope *s, const onnx_graph *g) {
   eao_ctx *ctx = s->im->ctx;
   if (g->n_sparse)
@@ -392,6 +408,7 @@ eao_status onnx_lower_graph(onnx_scope *s, const onnx_graph *g) {
     if (v == EAO_NONE)
       return eao_fail(ctx, EAO_ERR_FORMAT, "graph '%s': output '%s' does not exist", g->name,
                       g->output[i].name);
+    EAO_TRY(declared_rank(s, &g->output[i], v));
     EAO_TRY(eao_graph_add_output(s->body->g, v));
   }
   return EAO_OK;
