@@ -26,7 +26,8 @@ eao_status eao_model_save(eao_model *m, const char *path) {
   else if (ends_with(path, ".tflite"))
     s = save_tflite(m->g, path);
   else
-    return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED, "'%s': the name must end in .onnx or .tflite",
+    return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED,
+                    "cannot write '%s': no format for this ending; it must be .onnx or .tflite",
                     path);
   return s == EAO_OK ? s : eao_fail_within(m->ctx, s, "cannot write '%s'", path);
 }

@@ -222,7 +222,8 @@ static bool required(const eao_op_desc *d, const char *attr) {
                                         {"cast", "to"},
                                         {"space_to_depth", "blocksize"},
                                         {"group_norm", "num_groups"},
-                                        {"scan", "num_scan_inputs"}};
+                                        {"scan", "num_scan_inputs"},
+                                        {"bit_shift", "direction"}};
   for (size_t i = 0; i < EAO_COUNT(list); i++)
     if (!strcmp(d->name, list[i][0]) && !strcmp(attr, list[i][1])) return true;
   return false;
@@ -248,7 +249,7 @@ static eao_status scalar_attr(onnx_out *o, const eao_op_desc *d, const eao_attr_
     if (narrow != (int32_t)a->def || must) out_int(o, name, out_dtype((eao_dtype)narrow));
     return EAO_OK;
   case EAO_ATTR_ENUM:
-    if (narrow != (int32_t)a->def) out_str(o, name, spelled(o, name, a->names[narrow]));
+    if (narrow != (int32_t)a->def || must) out_str(o, name, spelled(o, name, a->names[narrow]));
     return EAO_OK;
   case EAO_ATTR_TEXT:
     if (*p) out_str(o, name, p);
