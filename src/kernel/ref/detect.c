@@ -192,9 +192,10 @@ static float score_of(const detector *d, int64_t box, int64_t cls) {
 }
 
 static void put(const eao_kcall *c, const detector *d, int64_t at, int64_t box, int64_t cls) {
-  for (int i = 0; i < 4; i++) ((float *)c->out[0]->data)[4 * at + i] = d->box[4 * box + i];
-  ((float *)c->out[1]->data)[at] = (float)cls;
-  ((float *)c->out[2]->data)[at] = score_of(d, box, cls);
+  for (int i = 0; c->out[0] && i < 4; i++)
+    ((float *)c->out[0]->data)[4 * at + i] = d->box[4 * box + i];
+  if (c->out[1]) ((float *)c->out[1]->data)[at] = (float)cls;
+  if (c->out[2]) ((float *)c->out[2]->data)[at] = score_of(d, box, cls);
 }
 
 /* The class that comes after (prev, its score) in falling order of scores; prev -1: the first. */
@@ -260,10 +261,11 @@ static int64_t regular_nms(const eao_kcall *c, const detector *d) {
 eao_status eao_ref_detection_postprocess(eao_kcall *c) {
   detector d;
   detector_init(&d, c);
-  for (uint32_t i = 0; i < 4; i++) eao_move_zero(c->out[i]);
+  for (uint32_t i = 0; i < 4; i++)
+    if (c->out[i]) eao_move_zero(c->out[i]);
   if (!decode(&d, c->in[0], c->in[2]))
     return eao_kfail(c, EAO_ERR_SHAPE, "a decoded box has no area");
   int64_t n = d.a->use_regular_nms ? regular_nms(c, &d) : fast_nms(c, &d);
-  ((float *)c->out[3]->data)[0] = (float)n;
+  if (c->out[3]) ((float *)c->out[3]->data)[0] = (float)n;
   return EAO_OK;
 }

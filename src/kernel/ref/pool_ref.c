@@ -22,7 +22,8 @@ static void geometry(const eao_kcall *c, pool_window *g) {
   int64_t kernel[EAO_SPATIAL_MAX] = {1, 1, 1};
   eao_window_spec spec = eao_pool_window_spec(a);
   eao_spatial_init(&g->x, c->in[0], a->layout);
-  eao_spatial_init(&g->y, c->out[0], a->layout);
+  /* Of max_pool's outputs maybe only the indices are wanted; both have one shape. */
+  eao_spatial_init(&g->y, c->out[0] ? c->out[0] : c->out[1], a->layout);
   for (int32_t i = 0; i < a->kernel.n; i++)
     kernel[EAO_SPATIAL_MAX - a->kernel.n + i] = a->kernel.v[i];
   eao_window_init(&g->win, &spec, c->in[0]->rank - 2, g->x.dim, kernel);
@@ -168,9 +169,9 @@ static int64_t clip_max(const eao_tensor *y, const eao_act *act, int64_t v) {
 static void store_max(eao_kcall *c, const pool_window *g, double v, int64_t vi,
                       const pool_tap *at) {
   const eao_pool_attr *a = c->attr;
-  if (eao_dtype_is_float(c->out[0]->dtype))
+  if (c->out[0] && eao_dtype_is_float(c->out[0]->dtype))
     eao_set_f64(c->out[0], g->out, eao_act_apply(&a->act, v));
-  else
+  else if (c->out[0])
     eao_set_i64(c->out[0], g->out, clip_max(c->out[0], &a->act, vi));
   if (c->n_out > 1 && c->out[1])
     eao_set_i64(c->out[1], g->out, at ? flat_index(g, a->storage_order, at) : 0);
@@ -221,7 +222,7 @@ eao_status eao_ref_lp_pool(eao_kcall *c) {
 eao_status eao_ref_max_pool(eao_kcall *c) {
   const eao_pool_attr *a = c->attr;
   eao_qparam p;
-  if (eao_q_call(c) &&
+  if (c->out[0] && eao_q_call(c) &&
       !(eao_q_same(c->in[0], c->out[0]) && eao_q_param_act(c->out[0], &a->act, &p)))
     return eao_kfail_quant(c);
   for_each(c, eao_dtype_is_float(c->in[0]->dtype) ? max_float : max_int);
