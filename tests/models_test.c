@@ -128,15 +128,24 @@ static bool compiled(const model *m, const eao_plan_opts *opts, bool *ok) {
     size_t n = eao_package_arena_bytes(&package);
     void *arena = aligned_alloc(64, n);
     eao_session *s;
+    size_t pool_bytes = eao_pool_bytes(opts->threads);
+    void *pool_mem = malloc(pool_bytes);
+    eao_pool *pool = NULL;
     memset(arena, 0xA5, n);
-    if (eao_session_create(&package, arena, n, &s) != EAO_OK ||
-        !compare(m, s, opts->ref_only ? 1e-6 : 3e-5, ok))
+    if (eao_pool_create(pool_mem, pool_bytes, opts->threads, &pool) != EAO_OK) *ok = false;
+    if (eao_session_create(&package, arena, n, &s) == EAO_OK) {
+      eao_session_set_pool(s, pool);
+      if (!compare(m, s, opts->ref_only ? 1e-6 : 3e-5, ok)) *ok = false;
+    } else {
       *ok = false;
+    }
     printf("  arena %8.1f KiB (bound %.1f), layer by layer %.1f (bound %.1f), %u steps, %u bands, "
            "%zu bytes\n",
            (double)p->arena_bytes / 1024, (double)p->arena_bound_bytes / 1024,
            (double)p->arena_bytes_layerwise / 1024, (double)p->arena_bound_layerwise / 1024,
            p->n_step, p->n_band, pkg.len);
+    eao_pool_destroy(pool);
+    free(pool_mem);
     free(arena);
   }
   free(mem);
@@ -200,8 +209,8 @@ static void run_model(const char *path, tally *t) {
     bool ok = true, done;
     bool verify = getenv("EAO_TEST_VERIFY") != NULL;
     eao_pass_opts pass = {.check = verify ? after_pass : NULL, .check_user = &m};
-    eao_plan_opts plain = {.ref_only = true, .no_stream = true};
-    eao_plan_opts host = {.isa = eao_cpu_isa(), .cpu = eao_cpu_flags()};
+    eao_plan_opts plain = {.ref_only = true, .no_stream = true, .threads = 1};
+    eao_plan_opts host = {.isa = eao_cpu_isa(), .cpu = eao_cpu_flags(), .threads = 2};
     eao_interp_destroy(m.it);
     m.it = NULL;
     done = compiled(&m, &plain, &ok);

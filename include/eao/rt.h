@@ -66,6 +66,21 @@ const char *eao_session_message(const eao_session *s);
 /* Step that failed; UINT32_MAX if none. */
 uint32_t eao_session_failed_step(const eao_session *s);
 
+/* ---- threads (optional) ---- */
+
+/* Threads that sessions may use one at a time. memory: eao_pool_bytes, the caller's, until
+ * destroyed. */
+typedef struct eao_pool eao_pool;
+size_t eao_pool_bytes(uint32_t threads);
+/* threads counts the caller's own: 1 makes none. */
+eao_status eao_pool_create(void *memory, size_t bytes, uint32_t threads, eao_pool **out);
+void eao_pool_destroy(eao_pool *p);
+/* The session uses at most as many threads as the package was compiled for; NULL: only the
+ * caller's. */
+void eao_session_set_pool(eao_session *s, eao_pool *p);
+/* How many threads the package was compiled for. */
+uint32_t eao_package_threads(const eao_package *m);
+
 /* Called before (done 0) and after (done 1) each step of the program; NULL: none. A stage reports
  * each band of each of its steps. */
 typedef void (*eao_profile_fn)(void *user, uint32_t step, int done);

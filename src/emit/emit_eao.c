@@ -135,7 +135,8 @@ static void write_step(writer *w, const eao_plan_step *s) {
                     .pads = s->pads,
                     .stride = s->stride,
                     .window = s->window,
-                    .pad_top = s->pad_top};
+                    .pad_top = s->pad_top,
+                    .split = s->split};
   r.name = string(w, *s->name ? s->name : s->op_name);
   if (s->attr_bytes) r.attr = (uint32_t)add_once(w, EAO_PKG_ATTRS, s->attr, s->attr_bytes, 8);
   for (uint32_t k = 0; k < s->n_in + s->n_out; k++) {

@@ -80,7 +80,7 @@ typedef struct eao_pkg_step {
   uint32_t row_inputs; /* bit i: input i has rows; others are taken whole */
   uint32_t pads;       /* byte offset in attr of an eao_ints of pads, NONE: no padding */
   int32_t stride, window, pad_top;
-  uint32_t pad;
+  uint32_t split; /* 1: worth sharing among threads */
 } eao_pkg_step;
 
 typedef struct eao_pkg_entry {

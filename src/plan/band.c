@@ -136,6 +136,7 @@ void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s) {
 typedef struct maker {
   eao_plan *p;
   uint32_t first, n;
+  uint32_t rows; /* of a band */
   const bool *whole;
   uint32_t *cap;
   uint32_t base[EAO_PLAN_STAGE_MAX], made[EAO_PLAN_STAGE_MAX];
@@ -190,11 +191,13 @@ static eao_status emit(maker *m, uint32_t l, uint32_t rows) {
   return EAO_OK;
 }
 
-/* Makes rows of step l until `upto` are there, one at a time, each as late as possible. */
+/* Makes bands of step l until `upto` rows are there, each as late as possible. */
 static eao_status make(maker *m, uint32_t l, int64_t upto) {
   const eao_plan_step *s = step_at(m, l);
   while (m->made[l] < upto) {
-    int64_t lo = (int64_t)m->made[l] * s->stride - s->pad_top, hi = lo + s->window;
+    int64_t left = height(m, l) - m->made[l], rows = left < m->rows ? left : m->rows;
+    int64_t lo = (int64_t)m->made[l] * s->stride - s->pad_top;
+    int64_t hi = lo + (rows - 1) * s->stride + s->window;
     for (uint32_t i = 0; i < s->n_in; i++) {
       if (!(s->row_inputs >> i & 1)) continue;
       int64_t h = m->p->tensor[s->ref[i]].t.dim[1], end = hi > h ? h : hi;
@@ -202,16 +205,16 @@ static eao_status make(maker *m, uint32_t l, int64_t upto) {
       uint32_t src = source(m, s->ref[i]);
       if (src < l) EAO_TRY(make(m, src, end));
     }
-    EAO_TRY(emit(m, l, 1));
+    EAO_TRY(emit(m, l, (uint32_t)rows));
   }
   return EAO_OK;
 }
 
-eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, const bool *whole,
-                             uint32_t *out_rows) {
+eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, uint32_t rows,
+                             const bool *whole, uint32_t *out_rows) {
   maker *m = eao_alloc(p->ctx, sizeof *m);
   if (!m) return EAO_NOMEM(p->ctx);
-  *m = (maker){.p = p, .first = first, .n = n, .whole = whole, .cap = out_rows};
+  *m = (maker){.p = p, .first = first, .n = n, .rows = rows, .whole = whole, .cap = out_rows};
   memset(out_rows, 0, n * sizeof *out_rows);
   eao_status s = EAO_OK;
   int64_t ticks = 1;

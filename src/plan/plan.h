@@ -47,6 +47,7 @@ typedef struct eao_plan_step {
   int32_t stride, window, pad_top;
   uint32_t
       in_place;    /* input whose buffer the output takes over when both are held whole; EAO_NONE */
+  bool split;      /* worth sharing among threads */
   const char *why; /* of the kernel's choice, for --explain */
 } eao_plan_step;
 
@@ -108,11 +109,11 @@ eao_status eao_plan_add_tensor(eao_plan *p, const eao_plan_tensor *t, uint32_t *
 eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) EAO_MUST_CHECK;
 /* Fills in row_local and what belongs to it. */
 void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s);
-/* Schedule of steps [first, first + n) as one stage, appended to p->band. out_rows[i]: rows of the
- * band buffer of step i's output when `whole[i]` is false. EAO_ERR_UNSUPPORTED (no message): not
- * possible. */
-eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, const bool *whole,
-                             uint32_t *out_rows) EAO_MUST_CHECK;
+/* Schedule of steps [first, first + n) as one stage, in bands of `rows` rows, appended to p->band.
+ * out_rows[i]: rows of the band buffer of step i's output when `whole[i]` is false.
+ * EAO_ERR_UNSUPPORTED (no message): not possible. */
+eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, uint32_t rows,
+                             const bool *whole, uint32_t *out_rows) EAO_MUST_CHECK;
 /* Chooses p->entry and p->band. */
 eao_status eao_plan_stream(eao_plan *p) EAO_MUST_CHECK;
 /* Program of one entry a step. */
@@ -121,6 +122,10 @@ eao_status eao_plan_layerwise(eao_plan *p) EAO_MUST_CHECK;
 eao_status eao_plan_layout(eao_plan *p) EAO_MUST_CHECK;
 static inline bool eao_plan_is_const(const eao_plan *p, uint32_t t) {
   return p->tensor[t].t.data != NULL;
+}
+/* Waking other threads takes about as long as a few thousand operations. */
+static inline bool eao_plan_worth_sharing(uint64_t macs, uint64_t bytes) {
+  return macs > 40000 || bytes > 16384;
 }
 static inline uint64_t eao_plan_align(uint64_t n) {
   return (n + 63) & ~(uint64_t)63;

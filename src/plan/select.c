@@ -120,6 +120,9 @@ eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
                       d->name);
     if (d->ref_scratch) s->scratch_bytes = d->ref_scratch(&c);
   }
+  uint64_t out_bytes =
+      s->n_out && s->ref[s->n_in] != EAO_NONE ? p->tensor[s->ref[s->n_in]].bytes : 0;
+  s->split = eao_plan_worth_sharing(s->macs, out_bytes);
   find_in_place(p, s, best ? best->flags : 0, d->traits);
   return EAO_OK;
 }

@@ -8,7 +8,10 @@
 
 #include "plan/plan.h"
 
-enum { SPAN_MAX = 48 /* steps of a stage that are tried */ };
+enum {
+  SPAN_MAX = 48, /* steps of a stage that are tried */
+  BAND_MAX = 8   /* rows of a band */
+};
 static const uint64_t work_max = 40u * 1000 * 1000; /* bands simulated in one search */
 
 typedef struct segment {
@@ -89,15 +92,14 @@ static bool is_whole(const search *q, uint32_t step, uint32_t end) {
   return q->last[out] >= end || q->last[out] == step || q->shown[out];
 }
 
-static eao_status try_stage(search *q, uint32_t begin, uint32_t end, segment *out) {
+static eao_status try_stage(search *q, uint32_t begin, uint32_t end, uint32_t band, bool *whole,
+                            uint32_t *rows, segment *out) {
   eao_plan *p = q->p;
-  bool whole[SPAN_MAX];
-  uint32_t rows[SPAN_MAX], n = end - begin;
+  uint32_t n = end - begin, n_band = p->n_band;
   out->bytes = UINT64_MAX;
   for (uint32_t i = 0; i < n; i++) whole[i] = is_whole(q, begin + i, end);
-  p->n_band = 0;
-  eao_status s = eao_plan_schedule(p, begin, n, whole, rows);
-  q->work += p->n_band;
+  eao_status s = eao_plan_schedule(p, begin, n, band, whole, rows);
+  q->work += p->n_band - n_band;
   if (s == EAO_ERR_UNSUPPORTED) return EAO_OK;
   EAO_TRY(s);
   uint64_t bytes = q->cross[begin], scratch = 0;
@@ -109,18 +111,22 @@ static eao_status try_stage(search *q, uint32_t begin, uint32_t end, segment *ou
     if (st->scratch_bytes > scratch) scratch = st->scratch_bytes;
   }
   out->bytes = bytes + eao_plan_align(scratch);
-  out->bands = p->n_band;
+  out->bands = p->n_band - n_band;
   return EAO_OK;
 }
 
 static eao_status weigh(search *q) {
   eao_plan *p = q->p;
+  bool whole[SPAN_MAX];
+  uint32_t rows[SPAN_MAX];
   for (uint32_t begin = 0; begin < p->n_step; begin++) {
     *at(q, begin, begin + 1) = (segment){.bytes = q->cross[begin] + plain_bytes(q, begin)};
     for (uint32_t end = begin + 1; end <= p->n_step && end - begin <= SPAN_MAX; end++) {
       if (!p->step[end - 1].row_local || !inputs_fit(q, begin, end - 1) || q->work > work_max)
         break;
-      if (end - begin > 1) EAO_TRY(try_stage(q, begin, end, at(q, begin, end)));
+      if (end - begin == 1) continue;
+      p->n_band = 0;
+      EAO_TRY(try_stage(q, begin, end, 1, whole, rows, at(q, begin, end)));
     }
   }
   return EAO_OK;
@@ -149,7 +155,31 @@ static uint64_t cut(const search *q, uint64_t limit, uint64_t *most, uint64_t *b
   return most[n];
 }
 
-static eao_status store(search *q, const uint32_t *from) {
+/* The stage in the largest bands that stay within the limit: fewer calls, less to move. */
+static eao_status store_stage(search *q, eao_plan_entry *x, uint64_t limit) {
+  eao_plan *p = q->p;
+  bool whole[SPAN_MAX];
+  uint32_t rows[SPAN_MAX];
+  segment seg;
+  x->first_band = p->n_band;
+  uint32_t band = BAND_MAX;
+  for (; band > 0; band /= 2) {
+    p->n_band = x->first_band;
+    EAO_TRY(try_stage(q, x->first, x->first + x->n, band, whole, rows, &seg));
+    if (seg.bytes <= limit || band == 1) break;
+  }
+  x->n_band = p->n_band - x->first_band;
+  for (uint32_t i = 0; i < x->n; i++) {
+    eao_plan_step *s = &p->step[x->first + i];
+    eao_plan_tensor *t = &p->tensor[s->ref[s->n_in]];
+    if (!whole[i]) t->rows = rows[i];
+    s->split = eao_plan_worth_sharing(s->macs * band / (uint64_t)t->t.dim[1],
+                                      t->bytes * band / (uint64_t)t->t.dim[1]);
+  }
+  return EAO_OK;
+}
+
+static eao_status store(search *q, const uint32_t *from, uint64_t limit) {
   eao_plan *p = q->p;
   uint32_t n = 0;
   for (uint32_t end = p->n_step; end > 0; end = from[end]) n++;
@@ -157,20 +187,8 @@ static eao_status store(search *q, const uint32_t *from) {
   for (uint32_t end = p->n_step; end > 0; end = from[end])
     p->entry[--e] = (eao_plan_entry){.first = from[end], .n = end - from[end]};
   p->n_band = 0;
-  for (e = 0; e < n; e++) {
-    eao_plan_entry *x = &p->entry[e];
-    if (x->n == 1) continue;
-    bool whole[SPAN_MAX];
-    uint32_t rows[SPAN_MAX];
-    for (uint32_t i = 0; i < x->n; i++) whole[i] = is_whole(q, x->first + i, x->first + x->n);
-    x->first_band = p->n_band;
-    EAO_TRY(eao_plan_schedule(p, x->first, x->n, whole, rows));
-    x->n_band = p->n_band - x->first_band;
-    for (uint32_t i = 0; i < x->n; i++) {
-      const eao_plan_step *s = &p->step[x->first + i];
-      if (!whole[i]) p->tensor[s->ref[s->n_in]].rows = rows[i];
-    }
-  }
+  for (e = 0; e < n; e++)
+    if (p->entry[e].n > 1) EAO_TRY(store_stage(q, &p->entry[e], limit));
   return EAO_OK;
 }
 
@@ -198,7 +216,7 @@ eao_status eao_plan_stream(eao_plan *p) {
     uint64_t limit = cut(&q, UINT64_MAX, most, bands, from);
     if (limit < p->opts.ram_budget) limit = p->opts.ram_budget;
     cut(&q, limit, most, bands, from);
-    s = store(&q, from);
+    s = store(&q, from, limit);
   }
   eao_free(p->ctx, q.first);
   eao_free(p->ctx, q.last);

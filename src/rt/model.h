@@ -92,7 +92,9 @@ struct eao_session {
   uint8_t *attr;             /* max_attr_bytes: attributes of that band */
   uint64_t *base, *produced; /* by step of the stage: first row kept, rows made */
   const char *message;
-  uint32_t failed_step, pad;
+  uint32_t failed_step;
+  uint32_t n_part; /* threads to use */
+  eao_pool *pool;
   eao_profile_fn profile;
   void *profile_user;
 };

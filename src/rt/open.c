@@ -133,6 +133,10 @@ const char *eao_package_meta(const eao_package *package, const char *key) {
   return NULL;
 }
 
+uint32_t eao_package_threads(const eao_package *m) {
+  return eao_rt_const(m)->header->threads;
+}
+
 uint32_t eao_package_step_count(const eao_package *m) {
   return (uint32_t)eao_rt_count(eao_rt_const(m), EAO_PKG_STEPS);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rt/model.h"
+#include "rt/pool.h"
 
 eao_tensor eao_rt_tensor_type(const eao_rt_model *m, uint32_t i) {
   const eao_pkg_tensor *p = &eao_rt_tensors(m)[i];
@@ -104,6 +105,12 @@ void eao_session_set_profile(eao_session *s, eao_profile_fn fn, void *user) {
   s->profile_user = user;
 }
 
+void eao_session_set_pool(eao_session *s, eao_pool *p) {
+  uint32_t n = p ? eao_rt_pool_threads(p) : 1;
+  s->pool = p;
+  s->n_part = n < s->m->header->threads ? n : s->m->header->threads;
+}
+
 const char *eao_session_message(const eao_session *s) {
   return s->message;
 }
@@ -123,7 +130,9 @@ eao_status eao_rt_call(eao_session *s, uint32_t i, eao_tensor *const *io, const 
                  .scratch = s->activations + st->scratch_offset,
                  .row = row};
   if (s->profile) s->profile(s->profile_user, i, 0);
-  eao_status status = s->kernel[i]->run(&c);
+  bool share = s->n_part > 1 && st->split && (s->kernel[i]->flags & EAO_KFLAG_SPLIT);
+  eao_status status =
+      share ? eao_rt_pool_run(s->pool, s->kernel[i]->run, &c, s->n_part) : s->kernel[i]->run(&c);
   if (s->profile) s->profile(s->profile_user, i, 1);
   if (status != EAO_OK) {
     s->message = c.error ? c.error : eao_status_name(status);
