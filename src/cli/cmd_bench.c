@@ -325,8 +325,14 @@ static void print_steps(eao_cli *c, json_t *j, size_t most) {
     eao_cli_cell(t, "%s", kernel ? kernel : "");
     eao_cli_cell(t, "%.4f", ms);
     eao_cli_cell(t, "%.1f %%", total > 0 ? 100 * ms / total : 0);
-    eao_cli_cell(t, gmacs > 0 ? "%.1f" : "", gmacs);
-    eao_cli_cell(t, share > 0 ? "%.0f %%" : "", 100 * share);
+    if (gmacs > 0)
+      eao_cli_cell(t, "%.1f", gmacs);
+    else
+      eao_cli_cell(t, "%s", "");
+    if (share > 0)
+      eao_cli_cell(t, "%.0f %%", 100 * share);
+    else
+      eao_cli_cell(t, "%s", "");
   }
   printf("\n");
   eao_cli_table_print(c, t);
