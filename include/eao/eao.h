@@ -106,6 +106,9 @@ eao_value_info eao_model_input(const eao_model *m, uint32_t i);
 eao_value_info eao_model_output(const eao_model *m, uint32_t i);
 eao_value_info eao_model_value(const eao_model *m, uint32_t id);
 eao_node_info eao_model_node(const eao_model *m, uint32_t id);
+/* Body k (0, 1, ...) of a node of control flow as a model of its own, to look at; NULL when there
+ * are fewer. Belongs to m. *out_role, if not NULL: what it is for, e.g. "then_graph". */
+eao_model *eao_model_body(eao_model *m, uint32_t node, uint32_t k, const char **out_role);
 /* Attributes that differ from their defaults: "kernel=[3, 3], group=32". Free *out with
  * eao_text_free. */
 eao_status eao_model_node_attrs(const eao_model *m, uint32_t id, char **out);

@@ -34,7 +34,9 @@ eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *o
 void eao_model_destroy(eao_model *m) {
   if (!m) return;
   eao_host_package_destroy(m->package);
-  eao_graph_destroy(m->g);
+  for (uint32_t i = 0; i < m->n_body; i++) eao_model_destroy(m->body[i]);
+  eao_free(m->ctx, m->body);
+  if (!m->is_body) eao_graph_destroy(m->g);
   eao_free(m->ctx, m);
 }
 
@@ -88,6 +90,22 @@ eao_node_info eao_model_node(const eao_model *m, uint32_t id) {
                          .n_in = n->n_in,
                          .n_out = n->n_out,
                          .macs = eao_node_macs(m->g, n, NULL)};
+}
+
+eao_model *eao_model_body(eao_model *m, uint32_t node, uint32_t k, const char **out_role) {
+  eao_graph *g = eao_node_body(&m->g->node[node], k, out_role);
+  if (!g) return NULL;
+  for (uint32_t i = 0; i < m->n_body; i++)
+    if (m->body[i]->g == g) return m->body[i];
+  if (eao_grow(m->ctx, (void **)&m->body, &m->cap_body, m->n_body + 1, sizeof *m->body) != EAO_OK)
+    return NULL;
+  eao_model *b = eao_alloc(m->ctx, sizeof *b);
+  if (!b) return NULL;
+  b->ctx = m->ctx;
+  b->g = g;
+  b->is_body = true;
+  m->body[m->n_body++] = b;
+  return b;
 }
 
 /* ---- text ---- */

@@ -4,13 +4,15 @@
 
 #include "api/api.h"
 
-eao_graph *eao_node_body(const eao_node *n, uint32_t k) {
+eao_graph *eao_node_body(const eao_node *n, uint32_t k, const char **out_attr) {
   const eao_op_desc *d = eao_op_get(n->op);
   for (uint32_t i = 0; d && n->attr && i < d->n_attrs; i++) {
     if (d->attrs[i].kind != EAO_ATTR_GRAPH) continue;
     eao_graph *g;
     memcpy(&g, (const char *)n->attr + d->attrs[i].offset, sizeof g);
-    if (g && k-- == 0) return g;
+    if (!g || k-- > 0) continue;
+    if (out_attr) *out_attr = d->attrs[i].name;
+    return g;
   }
   return NULL;
 }
@@ -112,7 +114,7 @@ static eao_status count_nodes(const eao_graph *g, eao_model_stats *s, uint64_t *
     if (d->cost) count_quantised(g, n, s);
     uint64_t most = eao_node_macs(g, n, NULL);
     const eao_graph *body;
-    for (uint32_t k = 0; (body = eao_node_body(n, k)); k++) {
+    for (uint32_t k = 0; (body = eao_node_body(n, k, NULL)); k++) {
       uint64_t inner = 0;
       EAO_TRY(count_nodes(body, s, &inner));
       if (inner > most) most = inner;
@@ -185,7 +187,7 @@ static eao_status peak_at(liveness *l, eao_nid id) {
     if (n->out[i] != EAO_NONE && l->root[n->out[i]] == n->out[i]) l->live += l->bytes[n->out[i]];
   uint64_t inner = 0;
   const eao_graph *body;
-  for (uint32_t k = 0; (body = eao_node_body(n, k)); k++) {
+  for (uint32_t k = 0; (body = eao_node_body(n, k, NULL)); k++) {
     liveness b = {0};
     eao_status s = peak_of(body, true, &b);
     live_deinit(&b);
@@ -243,7 +245,7 @@ static void count_ops(const eao_graph *g, eao_op_count *count) {
     count[n->op].count++;
     count[n->op].macs += eao_node_macs(g, n, NULL);
     const eao_graph *body;
-    for (uint32_t k = 0; (body = eao_node_body(n, k)); k++) count_ops(body, count);
+    for (uint32_t k = 0; (body = eao_node_body(n, k, NULL)); k++) count_ops(body, count);
   }
 }
 

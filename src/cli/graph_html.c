@@ -12,12 +12,13 @@ extern const char *const eao_graph_page[];
 
 enum { BOX_HEIGHT = 42, TITLE_LETTERS = 28 };
 
-/* Boxes: the nodes of the model, then one for each input, then one for each output. */
+/* The picture of one graph: the model's or a body of control flow.
+ * Boxes: the nodes, then one for each input, then one for each output. */
 typedef struct picture {
   eao_cli *c;
   eao_model *m;
-  const eao_model_stats *stats;
-  const char *title;
+  uint32_t index; /* of the picture in the page */
+  char title[160];
   eao_layout_graph g;
   uint32_t *edge_value;
   uint32_t n_in, n_node, n_out;
@@ -25,6 +26,17 @@ typedef struct picture {
   uint64_t most_macs;
   FILE *to;
 } picture;
+
+enum { PICTURES_MAX = 500 };
+
+typedef struct page {
+  eao_cli *c;
+  const eao_model_stats *stats;
+  const char *title;
+  picture *picture;
+  uint32_t n_picture;
+  FILE *to;
+} page;
 
 static void put_escaped(FILE *to, const char *s) {
   for (; *s; s++) {
@@ -167,7 +179,7 @@ static void put_edge(const picture *p, uint32_t e) {
   const eao_layout_edge *d = &p->g.edge[e];
   const eao_layout_node *a = &p->g.node[d->from], *b = &p->g.node[d->to];
   double x = a->x, y = a->y + a->h / 2;
-  fprintf(p->to, "<path id=\"e%u\" d=\"M%.0f %.0f", e, x, y);
+  fprintf(p->to, "<path id=\"g%ue%u\" d=\"M%.0f %.0f", p->index, e, x, y);
   for (uint32_t i = 0; i <= d->n; i++) {
     /* A bend runs straight down past the boxes of its layer: lines cross between layers only. */
     const eao_layout_point *q = i < d->n ? &p->g.bend[d->first + i] : NULL;
@@ -183,6 +195,16 @@ static void put_edge(const picture *p, uint32_t e) {
   fputs("\" marker-end=\"url(#arrow)\"/>\n", p->to);
 }
 
+/* The last n characters: the end of a long name says more than its beginning. */
+static const char *ending(const char *s, int n) {
+  const char *p = s + strlen(s);
+  while (n > 0 && p > s) {
+    p--;
+    if (((unsigned char)*p & 0xC0) != 0x80) n--;
+  }
+  return p;
+}
+
 static void put_box(const picture *p, uint32_t i) {
   const eao_layout_node *b = &p->g.node[i];
   bool is_node = i < p->n_node;
@@ -190,24 +212,20 @@ static void put_box(const picture *p, uint32_t i) {
   uint64_t macs = is_node ? eao_model_node(p->m, i).macs : 0;
   double x = b->x - b->w / 2, y = b->y - b->h / 2;
   fprintf(p->to,
-          "<g class=\"%s\" id=\"n%u\" tabindex=\"0\"><rect x=\"%.0f\" y=\"%.0f\" "
+          "<g class=\"%s\" id=\"g%un%u\" tabindex=\"0\"><rect x=\"%.0f\" y=\"%.0f\" "
           "width=\"%.0f\" height=\"%.0f\" rx=\"%d\"/>",
           !is_node ? "io"
           : macs   ? "op mac"
                    : "op",
-          i, x, y, b->w, b->h, is_node ? 6 : 20);
+          p->index, i, x, y, b->w, b->h, is_node ? 6 : 20);
   if (macs && p->most_macs) /* how much of the work is done here, against the busiest node */
     fprintf(p->to,
             "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"3\" rx=\"1.5\"/>",
             x + 6, y + b->h - 5, 2 + (b->w - 14) * (double)macs / (double)p->most_macs);
   fprintf(p->to, "<text x=\"%.0f\" y=\"%.0f\">", b->x, b->y - 3);
-  if (letters(title) > TITLE_LETTERS) { /* the end of a long name says more than its beginning */
-    const char *s = title + strlen(title);
-    for (int k = 0; k < TITLE_LETTERS - 2 && s > title; k++) do
-        s--;
-      while (s > title && ((unsigned char)*s & 0xC0) == 0x80);
+  if (letters(title) > TITLE_LETTERS) {
     fputs("\xe2\x80\xa6", p->to);
-    title = s;
+    title = ending(title, TITLE_LETTERS - 2);
   }
   put_escaped(p->to, title);
   fprintf(p->to, "</text><text class=\"type\" x=\"%.0f\" y=\"%.0f\">", b->x, b->y + 12);
@@ -215,19 +233,23 @@ static void put_box(const picture *p, uint32_t i) {
   fputs("</text></g>\n", p->to);
 }
 
-static void put_svg(const picture *p) {
-  fprintf(p->to,
-          "<svg id=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" "
-          "data-width=\"%.0f\" data-height=\"%.0f\" role=\"img\" aria-label=\"graph\">\n"
-          "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"4\" refY=\"4\" "
-          "markerUnits=\"userSpaceOnUse\" "
-          "markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/>"
-          "</marker></defs>\n<g id=\"scene\">\n<g id=\"edges\">\n",
-          p->g.width, p->g.height);
+static void put_picture(const picture *p) {
+  fprintf(p->to, "<g class=\"picture\" id=\"g%u\"%s>\n<g class=\"edges\">\n", p->index,
+          p->index ? " display=\"none\"" : "");
   for (uint32_t e = 0; e < p->g.n_edge; e++) put_edge(p, e);
   fputs("</g>\n", p->to);
   for (uint32_t i = 0; i < p->g.n_node; i++) put_box(p, i);
-  fputs("</g>\n</svg>\n", p->to);
+  fputs("</g>\n", p->to);
+}
+
+static void put_svg(const page *g) {
+  fputs("<svg id=\"svg\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"graph\">\n"
+        "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"4\" refY=\"4\" "
+        "markerUnits=\"userSpaceOnUse\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\">"
+        "<path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n<g id=\"scene\">\n",
+        g->to);
+  for (uint32_t i = 0; i < g->n_picture; i++) put_picture(&g->picture[i]);
+  fputs("</g>\n</svg>\n", g->to);
 }
 
 /* ---- details for the panel ---- */
@@ -257,7 +279,22 @@ static json_t *value_rows(const picture *p, const uint32_t *id, uint32_t n) {
   return a;
 }
 
-static json_t *details(const picture *p, uint32_t i) {
+/* [[role, picture], ...] of a node of control flow; NULL without any. */
+static json_t *body_links(const page *g, const picture *p, uint32_t node) {
+  json_t *a = NULL;
+  const char *role = "";
+  eao_model *body;
+  for (uint32_t k = 0; (body = eao_model_body(p->m, node, k, &role)); k++) {
+    for (uint32_t i = 0; i < g->n_picture; i++) {
+      if (g->picture[i].m != body) continue;
+      if (!a) a = json_array();
+      json_array_append_new(a, json_pack("[s,i]", role, (int)i));
+    }
+  }
+  return a;
+}
+
+static json_t *details(const page *g, const picture *p, uint32_t i) {
   json_t *j = json_object();
   json_object_set_new(j, "t", eao_cli_string(box_title(p, i)));
   if (i >= p->n_node) {
@@ -277,92 +314,143 @@ static json_t *details(const picture *p, uint32_t i) {
   }
   json_object_set_new(j, "i", value_rows(p, n.in, n.n_in));
   json_object_set_new(j, "o", value_rows(p, n.out, n.n_out));
+  json_t *bodies = body_links(g, p, i);
+  if (bodies) json_object_set_new(j, "b", bodies);
   if (n.macs) json_object_set_new(j, "m", json_string(eao_cli_count(n.macs, text)));
   return j;
 }
 
-static void put_data(const picture *p) {
-  json_t *a = json_array(), *edges = json_array(), *j = json_object();
-  for (uint32_t i = 0; i < p->g.n_node; i++) json_array_append_new(a, details(p, i));
+static json_t *picture_json(const page *g, const picture *p) {
+  json_t *nodes = json_array(), *edges = json_array(), *j = json_object();
+  for (uint32_t i = 0; i < p->g.n_node; i++) json_array_append_new(nodes, details(g, p, i));
   for (uint32_t e = 0; e < p->g.n_edge; e++) {
     json_array_append_new(edges, json_integer(p->g.edge[e].from));
     json_array_append_new(edges, json_integer(p->g.edge[e].to));
   }
-  json_object_set_new(j, "nodes", a);
+  json_object_set_new(j, "title", eao_cli_string(p->title));
+  json_object_set_new(j, "w", json_real(p->g.width));
+  json_object_set_new(j, "h", json_real(p->g.height));
+  json_object_set_new(j, "nodes", nodes);
   json_object_set_new(j, "edges", edges);
-  char *text = json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII);
-  json_decref(j);
+  return j;
+}
+
+static void put_data(const page *g) {
+  json_t *a = json_array();
+  for (uint32_t i = 0; i < g->n_picture; i++)
+    json_array_append_new(a, picture_json(g, &g->picture[i]));
+  char *text = json_dumps(a, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
+  json_decref(a);
   /* "</script>" or "<!--" inside a string must not end the element. */
   for (char *s = text; s && *s; s++) {
     if (*s == '<')
-      fputs("\\u003c", p->to);
+      fputs("\\u003c", g->to);
     else
-      fputc(*s, p->to);
+      fputc(*s, g->to);
   }
-  fputc('\n', p->to);
+  fputc('\n', g->to);
   free(text);
 }
 
-static void put_summary(const picture *p) {
-  const eao_model_stats *s = p->stats;
+static void put_summary(const page *g) {
+  const eao_model_stats *s = g->stats;
   char a[4][EAO_CLI_TEXT];
-  fprintf(p->to,
+  fprintf(g->to,
           "<span><b>%s</b> nodes</span><span><b>%s</b> parameters</span>"
           "<span><b>%s</b> MACs</span><span><b>%s</b> weights</span>",
           eao_cli_count(s->nodes, a[0]), eao_cli_count(s->params, a[1]),
           eao_cli_count(s->macs, a[2]), eao_cli_bytes(s->weight_bytes, a[3]));
-  fprintf(p->to, "<span><b>%s</b> peak activations</span>\n",
+  fprintf(g->to, "<span><b>%s</b> peak activations</span>\n",
           eao_cli_bytes(s->peak_activation_bytes, a[0]));
 }
 
-static void put_page(const picture *p) {
-  const char *base = strrchr(p->title, '/');
+static void put_page(const page *g) {
+  const char *base = strrchr(g->title, '/');
   for (size_t i = 0; eao_graph_page[i]; i++) {
     const char *line = eao_graph_page[i];
     if (strcmp(line, "@TITLE@\n") == 0)
-      put_escaped(p->to, base ? base + 1 : p->title);
+      put_escaped(g->to, base ? base + 1 : g->title);
     else if (strcmp(line, "@SUMMARY@\n") == 0)
-      put_summary(p);
+      put_summary(g);
     else if (strcmp(line, "@SVG@\n") == 0)
-      put_svg(p);
+      put_svg(g);
     else if (strcmp(line, "@DATA@\n") == 0)
-      put_data(p);
+      put_data(g);
     else
-      fputs(line, p->to);
+      fputs(line, g->to);
   }
+}
+
+/* ---- pictures ---- */
+
+static bool draw(picture *p) {
+  p->n_in = eao_model_input_count(p->m);
+  p->n_node = eao_model_node_count(p->m);
+  p->n_out = eao_model_output_count(p->m);
+  p->g.n_node = p->n_in + p->n_node + p->n_out;
+  p->g.node = calloc(p->g.n_node + 1, sizeof *p->g.node);
+  p->label = calloc(p->g.n_node + 1, sizeof *p->label);
+  if (!p->g.node || !p->label || !make_edges(p)) return false;
+  size_boxes(p);
+  return eao_layout_run(&p->g);
+}
+
+/* Adds the picture of a model and those of the bodies in it, which follow it. */
+static bool add_pictures(page *g, eao_model *m, const char *title) {
+  if (g->n_picture == PICTURES_MAX) return true;
+  uint32_t index = g->n_picture++;
+  picture *p = &g->picture[index];
+  p->c = g->c;
+  p->m = m;
+  p->index = index;
+  snprintf(p->title, sizeof p->title, "%s", title);
+  if (!draw(p)) return false;
+  for (uint32_t i = 0; i < p->n_node; i++) {
+    const char *role = "";
+    eao_model *body;
+    for (uint32_t k = 0; (body = eao_model_body(m, i, k, &role)); k++) {
+      char text[sizeof p->title];
+      eao_node_info n = eao_model_node(m, i);
+      snprintf(text, sizeof text, "%s%s%.60s %s", index ? p->title : "", index ? " / " : "",
+               n.name[0] ? ending(n.name, 40) : n.op, role);
+      if (!add_pictures(g, body, text)) return false;
+    }
+  }
+  return true;
+}
+
+static void free_pictures(page *g) {
+  for (uint32_t i = 0; g->picture && i < g->n_picture; i++) {
+    picture *p = &g->picture[i];
+    eao_layout_free(&p->g);
+    free(p->g.node);
+    free(p->g.edge);
+    free(p->edge_value);
+    free(p->label);
+  }
+  free(g->picture);
+}
+
+static int write_page(page *g, const char *path) {
+  g->to = fopen(path, "we");
+  if (!g->to) {
+    fprintf(stderr, "eao %s: cannot write '%s': %s\n", g->c->cmd->name, path, strerror(errno));
+    return EAO_EXIT_SYSTEM;
+  }
+  for (uint32_t i = 0; i < g->n_picture; i++) g->picture[i].to = g->to;
+  put_page(g);
+  bool bad = ferror(g->to) != 0;
+  if (fclose(g->to) == 0 && !bad) return EAO_EXIT_OK;
+  fprintf(stderr, "eao %s: cannot write '%s'\n", g->c->cmd->name, path);
+  return EAO_EXIT_SYSTEM;
 }
 
 int eao_cli_graph_html(eao_cli *c, eao_model *m, const eao_model_stats *stats, const char *title,
                        const char *path) {
-  picture p = {.c = c, .m = m, .stats = stats, .title = title};
-  p.n_in = eao_model_input_count(m);
-  p.n_node = eao_model_node_count(m);
-  p.n_out = eao_model_output_count(m);
-  p.g.n_node = p.n_in + p.n_node + p.n_out;
-  p.g.node = calloc(p.g.n_node + 1, sizeof *p.g.node);
-  p.label = calloc(p.g.n_node + 1, sizeof *p.label);
-  bool ok = p.g.node && p.label && make_edges(&p);
-  if (ok) {
-    size_boxes(&p);
-    ok = eao_layout_run(&p.g);
-  }
-  int code = ok ? EAO_EXIT_OK : eao_cli_fail(c, EAO_ERR_NOMEM);
-  if (ok && !(p.to = fopen(path, "we"))) {
-    fprintf(stderr, "eao %s: cannot write '%s': %s\n", c->cmd->name, path, strerror(errno));
-    code = EAO_EXIT_SYSTEM;
-  }
-  if (p.to) {
-    put_page(&p);
-    bool bad = ferror(p.to) != 0;
-    if (fclose(p.to) != 0 || bad) {
-      fprintf(stderr, "eao %s: cannot write '%s'\n", c->cmd->name, path);
-      code = EAO_EXIT_SYSTEM;
-    }
-  }
-  eao_layout_free(&p.g);
-  free(p.g.node);
-  free(p.g.edge);
-  free(p.edge_value);
-  free(p.label);
+  page g = {.c = c, .stats = stats, .title = title};
+  g.picture = calloc(PICTURES_MAX, sizeof *g.picture);
+  bool ok = g.picture && add_pictures(&g, m, "the model");
+  int code = ok ? write_page(&g, path) : eao_cli_fail(c, EAO_ERR_NOMEM);
+  free_pictures(&g);
   return code;
 }

@@ -147,7 +147,7 @@ test_html() {
   says out '<svg' 'conv' '1×4×4×4' 'prefers-color-scheme: dark' '</html>'
   # Nothing is fetched: no address but the XML name space.
   is 'foreign addresses' "$(grep -oE '(https?:)?//[a-z0-9.]+/?[a-z0-9./]*' "$tmp/g.html" | grep -v 'http://www.w3.org/2000/svg' | sort -u)" ''
-  is 'boxes' "$(grep -c '<g class="' "$tmp/g.html")" 8
+  is 'boxes' "$(grep -c 'tabindex=' "$tmp/g.html")" 8
   expect 6 "$eao" inspect "$data/classifier/model.onnx" --html "$tmp/no/g.html"
 }
 
