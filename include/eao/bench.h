@@ -41,6 +41,7 @@ typedef struct eao_bench_second {
 
 typedef struct eao_bench {
   uint32_t runs, threads;
+  double *sorted_ms; /* every timed run, shortest first; `runs` entries */
   double p50_ms, p95_ms, p99_ms, min_ms, max_ms, mean_ms;
   double throughput_per_s; /* 1 / mean */
   double load_ms;          /* opening, verifying, memory, session */

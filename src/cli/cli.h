@@ -94,6 +94,8 @@ const char *eao_cli_nth(const eao_cli *c, const char *name, int k);
  * when the option was not given. */
 bool eao_cli_number(eao_cli *c, const char *name, double lo, double hi, double *out);
 bool eao_cli_integer(eao_cli *c, const char *name, int64_t lo, int64_t hi, int64_t *out);
+/* "60s", "2m", "1.5" (seconds): seconds, at most a day. */
+bool eao_cli_duration(eao_cli *c, const char *name, double *out);
 
 /* ---- ending ---- */
 

@@ -25,27 +25,13 @@ static double now_ms(void) {
 
 /* ---- options ---- */
 
-/* "60s", "2m", "1.5": seconds. */
-static bool parse_duration(eao_cli *c, double *out) {
-  const char *s = eao_cli_get(c, "duration", NULL);
-  char *end;
-  if (!s) return true;
-  double v = strtod(s, &end);
-  double unit = strcmp(end, "m") == 0 ? 60 : strcmp(end, "s") == 0 || !*end ? 1 : 0;
-  if (end == s || unit == 0 || !(v > 0) || v * unit > 86400) {
-    eao_cli_usage(c, "--duration: '%s' is not a time such as 60s or 2m, at most a day", s);
-    return false;
-  }
-  *out = v * unit;
-  return true;
-}
-
 static bool parse_opts(eao_cli *c, eao_bench_opts *o) {
   int64_t runs = 200, warmup = 10, seed = 0;
   double duration = 0;
   if (!eao_cli_integer(c, "runs", 1, 1000000, &runs) ||
       !eao_cli_integer(c, "warmup", 1, 1000000, &warmup) ||
-      !eao_cli_integer(c, "seed", 0, INT64_MAX, &seed) || !parse_duration(c, &duration))
+      !eao_cli_integer(c, "seed", 0, INT64_MAX, &seed) ||
+      !eao_cli_duration(c, "duration", &duration))
     return false;
   *o = (eao_bench_opts){.warmup = (uint32_t)warmup,
                         .runs = (uint32_t)runs,

@@ -194,3 +194,17 @@ void eao_cli_help_all(FILE *to) {
               "Exit codes: 0 done; 1 a check failed; 2 wrong usage; 3 no candidate meets the "
               "budget;\n4 the input is invalid; 5 unsupported; 6 system error.\n");
 }
+
+bool eao_cli_duration(eao_cli *c, const char *name, double *out) {
+  const char *s = eao_cli_get(c, name, NULL);
+  char *end;
+  if (!s) return true;
+  double v = strtod(s, &end);
+  double unit = strcmp(end, "m") == 0 ? 60 : strcmp(end, "s") == 0 || !*end ? 1 : 0;
+  if (end == s || unit == 0 || !(v > 0) || v * unit > 86400) {
+    eao_cli_usage(c, "--%s: '%s' is not a time such as 60s or 2m, at most a day", name, s);
+    return false;
+  }
+  *out = v * unit;
+  return true;
+}

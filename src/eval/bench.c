@@ -130,6 +130,9 @@ static eao_status measure(bench *b) {
   r->p95_ms = percentile(b->time, n, 95);
   r->p99_ms = percentile(b->time, n, 99);
   r->throughput_per_s = 1000 / r->mean_ms;
+  r->sorted_ms = eao_alloc(b->ctx, n * sizeof *r->sorted_ms);
+  if (!r->sorted_ms) return EAO_NOMEM(b->ctx);
+  memcpy(r->sorted_ms, b->time, n * sizeof *r->sorted_ms);
   return EAO_OK;
 }
 
@@ -307,6 +310,7 @@ eao_status eao_bench_package(eao_ctx *ctx, const char *path, const eao_bench_opt
 
 void eao_bench_destroy(eao_ctx *ctx, eao_bench *b) {
   if (!b) return;
+  eao_free(ctx, b->sorted_ms);
   eao_free(ctx, b->step);
   eao_free(ctx, b->second);
   eao_free(ctx, b);

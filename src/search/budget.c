@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const eao_metric_info infos[EAO_METRIC_COUNT] = {
+static const eao_goal_info infos[EAO_GOAL_COUNT] = {
     {"latency_p95_ms", "latency_p95_ms", "latency p95", "ms", false},
     {"energy_mj", "energy_mj", "energy", "mJ", false},
     {"ram_peak_kib", "ram_peak_kib", "peak RAM", "KiB", false},
@@ -13,23 +13,23 @@ static const eao_metric_info infos[EAO_METRIC_COUNT] = {
     {"accuracy_drop", "accuracy_drop_max", "accuracy drop", "points", false},
 };
 
-const eao_metric_info *eao_metric_get(eao_metric m) {
+const eao_goal_info *eao_goal_get(eao_goal m) {
   return &infos[m];
 }
 
-static eao_metric find(const char *key, size_t n) {
+static eao_goal find(const char *key, size_t n) {
   int m = 0;
-  while (m < EAO_METRIC_COUNT &&
+  while (m < EAO_GOAL_COUNT &&
          (strlen(infos[m].budget) != n || memcmp(infos[m].budget, key, n) != 0))
     m++;
-  return (eao_metric)m;
+  return (eao_goal)m;
 }
 
 eao_status eao_budget_parse(eao_ctx *ctx, const char *text, eao_budget *b) {
   while (*text) {
     size_t n = strcspn(text, "=,");
-    eao_metric m = find(text, n);
-    if (m == EAO_METRIC_COUNT)
+    eao_goal m = find(text, n);
+    if (m == EAO_GOAL_COUNT)
       return eao_fail(ctx, EAO_ERR_ARG,
                       "unknown budget '%.*s': use latency_p95_ms, energy_mj, ram_peak_kib, "
                       "size_kib, accuracy_min, accuracy_drop_max",
@@ -49,10 +49,10 @@ eao_status eao_budget_parse(eao_ctx *ctx, const char *text, eao_budget *b) {
 }
 
 eao_status eao_budget_read(eao_conf *c, const eao_conf_node *n, eao_budget *b) {
-  const char *known[EAO_METRIC_COUNT + 1] = {0};
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) known[m] = infos[m].budget;
+  const char *known[EAO_GOAL_COUNT + 1] = {0};
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) known[m] = infos[m].budget;
   EAO_TRY(eao_conf_only(c, n, known));
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     if (!eao_conf_get(n, infos[m].budget)) continue;
     EAO_TRY(eao_conf_number(c, n, infos[m].budget, 0, 1e15, &b->limit[m]));
     b->set[m] = true;
@@ -60,29 +60,29 @@ eao_status eao_budget_read(eao_conf *c, const eao_conf_node *n, eao_budget *b) {
   return EAO_OK;
 }
 
-double eao_budget_miss(const eao_budget *b, const eao_candidate *c, eao_metric m) {
+double eao_budget_miss(const eao_budget *b, const eao_candidate *c, eao_goal m) {
   if (!b->set[m]) return 0;
   if (!c->known[m]) return INFINITY;
   double v = c->value[m], limit = b->limit[m];
-  if (m == EAO_METRIC_ACCURACY) return v >= limit ? 0 : (limit - v) / 10;
-  if (m == EAO_METRIC_ACCURACY_DROP) return v <= limit ? 0 : (v - limit) / 10;
+  if (m == EAO_GOAL_ACCURACY) return v >= limit ? 0 : (limit - v) / 10;
+  if (m == EAO_GOAL_ACCURACY_DROP) return v <= limit ? 0 : (v - limit) / 10;
   if (v <= limit) return 0;
   return limit > 0 ? v / limit - 1 : INFINITY;
 }
 
 /* Smaller is better for every metric but accuracy. */
 static double cost(const eao_candidate *c, int m) {
-  return m == EAO_METRIC_ACCURACY ? -c->value[m] : c->value[m];
+  return m == EAO_GOAL_ACCURACY ? -c->value[m] : c->value[m];
 }
 
 static bool matters(const eao_budget *b, int m) {
-  return b->set[m] || m == EAO_METRIC_LATENCY_P95_MS || m == EAO_METRIC_SIZE_KIB ||
-         m == EAO_METRIC_ACCURACY;
+  return b->set[m] || m == EAO_GOAL_LATENCY_P95_MS || m == EAO_GOAL_SIZE_KIB ||
+         m == EAO_GOAL_ACCURACY;
 }
 
 static bool dominates(const eao_budget *b, const eao_candidate *x, const eao_candidate *y) {
   bool better = false;
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     if (!matters(b, m) || !x->known[m] || !y->known[m]) continue;
     if (cost(x, m) > cost(y, m)) return false;
     better |= cost(x, m) < cost(y, m);
@@ -92,16 +92,15 @@ static bool dominates(const eao_budget *b, const eao_candidate *x, const eao_can
 
 static bool feasible(const eao_budget *b, const eao_candidate *c, int without) {
   if (c->failed) return false;
-  for (int m = 0; m < EAO_METRIC_COUNT; m++)
-    if (m != without && eao_budget_miss(b, c, (eao_metric)m) > 0) return false;
+  for (int m = 0; m < EAO_GOAL_COUNT; m++)
+    if (m != without && eao_budget_miss(b, c, (eao_goal)m) > 0) return false;
   return true;
 }
 
 /* Is x the better choice? Both are feasible and equally accurate by interval. */
 static bool preferred(const eao_candidate *x, const eao_candidate *y) {
-  static const eao_metric order[] = {EAO_METRIC_LATENCY_P95_MS, EAO_METRIC_ACCURACY,
-                                     EAO_METRIC_SIZE_KIB, EAO_METRIC_RAM_PEAK_KIB,
-                                     EAO_METRIC_ENERGY_MJ};
+  static const eao_goal order[] = {EAO_GOAL_LATENCY_P95_MS, EAO_GOAL_ACCURACY, EAO_GOAL_SIZE_KIB,
+                                   EAO_GOAL_RAM_PEAK_KIB, EAO_GOAL_ENERGY_MJ};
   for (size_t i = 0; i < EAO_COUNT(order); i++) {
     if (!x->known[order[i]] || !y->known[order[i]]) continue;
     if (cost(x, (int)order[i]) != cost(y, (int)order[i]))
@@ -111,7 +110,7 @@ static bool preferred(const eao_candidate *x, const eao_candidate *y) {
 }
 
 static double upper_accuracy(const eao_candidate *c) {
-  double v = c->value[EAO_METRIC_ACCURACY];
+  double v = c->value[EAO_GOAL_ACCURACY];
   return c->accuracy_hi > v ? c->accuracy_hi : v;
 }
 
@@ -119,19 +118,18 @@ static void pick_feasible(const eao_budget *b, const eao_candidate *list, uint32
                           eao_choice *out) {
   double best = -INFINITY;
   for (uint32_t i = 0; i < n; i++)
-    if (feasible(b, &list[i], -1) && list[i].known[EAO_METRIC_ACCURACY])
-      best = fmax(best, list[i].value[EAO_METRIC_ACCURACY]);
+    if (feasible(b, &list[i], -1) && list[i].known[EAO_GOAL_ACCURACY])
+      best = fmax(best, list[i].value[EAO_GOAL_ACCURACY]);
   for (uint32_t i = 0; i < n; i++) {
     if (!feasible(b, &list[i], -1)) continue;
-    if (list[i].known[EAO_METRIC_ACCURACY] && upper_accuracy(&list[i]) < best) continue;
+    if (list[i].known[EAO_GOAL_ACCURACY] && upper_accuracy(&list[i]) < best) continue;
     if (out->chosen < 0 || preferred(&list[i], &list[out->chosen])) out->chosen = (int32_t)i;
   }
 }
 
 static double worst_miss(const eao_budget *b, const eao_candidate *c) {
   double worst = 0;
-  for (int m = 0; m < EAO_METRIC_COUNT; m++)
-    worst = fmax(worst, eao_budget_miss(b, c, (eao_metric)m));
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) worst = fmax(worst, eao_budget_miss(b, c, (eao_goal)m));
   return worst;
 }
 
@@ -149,32 +147,32 @@ static void pick_nearest(const eao_budget *b, const eao_candidate *list, uint32_
 static void find_binding(const eao_budget *b, const eao_candidate *list, uint32_t n,
                          eao_choice *out) {
   bool any = false;
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     for (uint32_t i = 0; b->set[m] && i < n && !out->binding[m]; i++)
       out->binding[m] = feasible(b, &list[i], m);
     any |= out->binding[m];
   }
-  for (int m = 0; !any && m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; !any && m < EAO_GOAL_COUNT; m++) {
     bool met = !b->set[m];
     for (uint32_t i = 0; i < n && !met; i++)
-      met = !list[i].failed && eao_budget_miss(b, &list[i], (eao_metric)m) <= 0;
+      met = !list[i].failed && eao_budget_miss(b, &list[i], (eao_goal)m) <= 0;
     out->binding[m] = !met;
   }
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) any |= out->binding[m];
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) any |= out->binding[m];
   if (any || out->nearest < 0) return;
-  for (int m = 0; m < EAO_METRIC_COUNT; m++)
-    out->binding[m] = eao_budget_miss(b, &list[out->nearest], (eao_metric)m) > 0;
+  for (int m = 0; m < EAO_GOAL_COUNT; m++)
+    out->binding[m] = eao_budget_miss(b, &list[out->nearest], (eao_goal)m) > 0;
 }
 
 void eao_choose(const eao_budget *b, eao_candidate *list, uint32_t n, eao_choice *out) {
   memset(out, 0, sizeof *out);
   out->chosen = out->nearest = -1;
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) out->best[m] = NAN;
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) out->best[m] = NAN;
   for (uint32_t i = 0; i < n; i++) {
     list[i].on_front = !list[i].failed;
     for (uint32_t k = 0; k < n && list[i].on_front; k++)
       if (k != i && !list[k].failed && dominates(b, &list[k], &list[i])) list[i].on_front = false;
-    for (int m = 0; m < EAO_METRIC_COUNT && !list[i].failed; m++) {
+    for (int m = 0; m < EAO_GOAL_COUNT && !list[i].failed; m++) {
       double v = list[i].value[m];
       if (!list[i].known[m]) continue;
       if (isnan(out->best[m]) || (infos[m].lower_bound ? v > out->best[m] : v < out->best[m]))

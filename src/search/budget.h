@@ -4,28 +4,28 @@
 
 #include "conf/conf.h"
 
-typedef enum eao_metric {
-  EAO_METRIC_LATENCY_P95_MS = 0,
-  EAO_METRIC_ENERGY_MJ,
-  EAO_METRIC_RAM_PEAK_KIB,
-  EAO_METRIC_SIZE_KIB,
-  EAO_METRIC_ACCURACY,      /* budget: accuracy_min, a lower bound */
-  EAO_METRIC_ACCURACY_DROP, /* budget: accuracy_drop_max, in the metric's points, against float */
-  EAO_METRIC_COUNT
-} eao_metric;
+typedef enum eao_goal {
+  EAO_GOAL_LATENCY_P95_MS = 0,
+  EAO_GOAL_ENERGY_MJ,
+  EAO_GOAL_RAM_PEAK_KIB,
+  EAO_GOAL_SIZE_KIB,
+  EAO_GOAL_ACCURACY,      /* budget: accuracy_min, a lower bound */
+  EAO_GOAL_ACCURACY_DROP, /* budget: accuracy_drop_max, in the metric's points, against float */
+  EAO_GOAL_COUNT
+} eao_goal;
 
-typedef struct eao_metric_info {
+typedef struct eao_goal_info {
   const char *key;    /* of the measured value: "latency_p95_ms" */
   const char *budget; /* of the bound: "accuracy_min" */
   const char *title, *unit;
   bool lower_bound; /* the budget is a minimum */
-} eao_metric_info;
+} eao_goal_info;
 
-const eao_metric_info *eao_metric_get(eao_metric m);
+const eao_goal_info *eao_goal_get(eao_goal m);
 
 typedef struct eao_budget {
-  bool set[EAO_METRIC_COUNT];
-  double limit[EAO_METRIC_COUNT];
+  bool set[EAO_GOAL_COUNT];
+  double limit[EAO_GOAL_COUNT];
 } eao_budget;
 
 /* "latency_p95_ms=15,size_kib=2048" is added to b. Unknown keys, doubled keys and values that are
@@ -40,9 +40,9 @@ typedef struct eao_candidate {
   char what[160];   /* for people */
   bool failed;      /* could not be made or measured */
   char reason[160]; /* why it failed, or why it was not measured further */
-  bool known[EAO_METRIC_COUNT];
-  bool estimated[EAO_METRIC_COUNT]; /* by a model, not measured */
-  double value[EAO_METRIC_COUNT];
+  bool known[EAO_GOAL_COUNT];
+  bool estimated[EAO_GOAL_COUNT]; /* by a model, not measured */
+  double value[EAO_GOAL_COUNT];
   double accuracy_lo, accuracy_hi; /* 95 % interval; both 0 when not known */
   bool on_front;                   /* set by eao_choose */
   int32_t user;                    /* the search's own index */
@@ -53,13 +53,13 @@ typedef struct eao_choice {
   int32_t nearest; /* chosen, or the one that misses by least; -1: no candidate could be measured */
   /* When nothing fits: budgets any one of which, dropped alone, would let a candidate through; when
    * no single one would, those that no candidate meets even alone; else those `nearest` misses. */
-  bool binding[EAO_METRIC_COUNT];
-  double best[EAO_METRIC_COUNT]; /* best value any candidate reaches (NaN: not known) */
+  bool binding[EAO_GOAL_COUNT];
+  double best[EAO_GOAL_COUNT]; /* best value any candidate reaches (NaN: not known) */
 } eao_choice;
 
 /* How far a candidate misses a budget: 0 met; else the factor beyond it minus 1 (accuracies: points
  * beyond it divided by 10). A metric that is not known misses by infinity. */
-double eao_budget_miss(const eao_budget *b, const eao_candidate *c, eao_metric m);
+double eao_budget_miss(const eao_budget *b, const eao_candidate *c, eao_goal m);
 
 /* Marks the Pareto front over the metrics that matter (those with a budget, and latency, size and
  * accuracy always) and chooses: among the candidates that meet every budget, those whose accuracy

@@ -13,12 +13,12 @@
 static eao_candidate make(const char *id, double ms, double kib, double accuracy) {
   eao_candidate c = {.accuracy_lo = accuracy - 0.5, .accuracy_hi = accuracy + 0.5};
   snprintf(c.id, sizeof c.id, "%s", id);
-  c.known[EAO_METRIC_LATENCY_P95_MS] = c.known[EAO_METRIC_SIZE_KIB] = true;
-  c.known[EAO_METRIC_ACCURACY] = c.known[EAO_METRIC_ACCURACY_DROP] = true;
-  c.value[EAO_METRIC_LATENCY_P95_MS] = ms;
-  c.value[EAO_METRIC_SIZE_KIB] = kib;
-  c.value[EAO_METRIC_ACCURACY] = accuracy;
-  c.value[EAO_METRIC_ACCURACY_DROP] = 92 - accuracy;
+  c.known[EAO_GOAL_LATENCY_P95_MS] = c.known[EAO_GOAL_SIZE_KIB] = true;
+  c.known[EAO_GOAL_ACCURACY] = c.known[EAO_GOAL_ACCURACY_DROP] = true;
+  c.value[EAO_GOAL_LATENCY_P95_MS] = ms;
+  c.value[EAO_GOAL_SIZE_KIB] = kib;
+  c.value[EAO_GOAL_ACCURACY] = accuracy;
+  c.value[EAO_GOAL_ACCURACY_DROP] = 92 - accuracy;
   return c;
 }
 
@@ -32,8 +32,8 @@ static void parsing(void **state) {
   (void)state;
   eao_ctx *ctx = eao_ctx_create(NULL, NULL);
   eao_budget b = budget(ctx, "latency_p95_ms=1.5,accuracy_drop_max=0.25");
-  assert_true(b.set[EAO_METRIC_LATENCY_P95_MS] && b.limit[EAO_METRIC_LATENCY_P95_MS] == 1.5);
-  assert_true(b.set[EAO_METRIC_ACCURACY_DROP] && !b.set[EAO_METRIC_ACCURACY]);
+  assert_true(b.set[EAO_GOAL_LATENCY_P95_MS] && b.limit[EAO_GOAL_LATENCY_P95_MS] == 1.5);
+  assert_true(b.set[EAO_GOAL_ACCURACY_DROP] && !b.set[EAO_GOAL_ACCURACY]);
   static const char *const wrong[] = {
       "latency=1",    "latency_p95_ms", "latency_p95_ms=",       "size_kib=-1",
       "size_kib=1x",  "size_kib=nan",   "size_kib=1,size_kib=2", "=3",
@@ -47,7 +47,7 @@ static void parsing(void **state) {
   eao_budget y = {0};
   assert_int_equal(eao_conf_parse(ctx, "b.yaml", yaml, sizeof yaml - 1, &c), EAO_OK);
   assert_int_equal(eao_budget_read(c, eao_conf_root(c), &y), EAO_OK);
-  assert_true(y.limit[EAO_METRIC_SIZE_KIB] == 64 && y.limit[EAO_METRIC_ACCURACY] == 90);
+  assert_true(y.limit[EAO_GOAL_SIZE_KIB] == 64 && y.limit[EAO_GOAL_ACCURACY] == 90);
   eao_conf_destroy(c);
   eao_ctx_destroy(ctx);
 }
@@ -64,7 +64,7 @@ static void chooses_the_fastest_of_the_equally_accurate(void **state) {
   assert_int_equal(c.chosen, 2); /* int8's interval reaches 92; int4's does not */
   assert_true(list[0].on_front && list[1].on_front && list[2].on_front && list[3].on_front);
   assert_false(list[4].on_front);
-  assert_true(c.best[EAO_METRIC_LATENCY_P95_MS] == 0.9 && c.best[EAO_METRIC_ACCURACY] == 92);
+  assert_true(c.best[EAO_GOAL_LATENCY_P95_MS] == 0.9 && c.best[EAO_GOAL_ACCURACY] == 92);
   list[2].failed = true;
   eao_choose(&b, list, 5, &c);
   assert_int_equal(c.chosen, 0);
@@ -81,22 +81,22 @@ static void names_what_binds(void **state) {
   eao_choose(&b, list, 2, &c);
   assert_int_equal(c.chosen, -1);
   assert_int_equal(c.nearest, 1);
-  assert_true(c.binding[EAO_METRIC_SIZE_KIB]);
-  assert_false(c.binding[EAO_METRIC_LATENCY_P95_MS] || c.binding[EAO_METRIC_ACCURACY_DROP]);
+  assert_true(c.binding[EAO_GOAL_SIZE_KIB]);
+  assert_false(c.binding[EAO_GOAL_LATENCY_P95_MS] || c.binding[EAO_GOAL_ACCURACY_DROP]);
   /* either latency or accuracy would have to give */
   b = budget(ctx, "latency_p95_ms=2,accuracy_drop_max=0.5");
   eao_choose(&b, list, 2, &c);
-  assert_true(c.binding[EAO_METRIC_LATENCY_P95_MS] && c.binding[EAO_METRIC_ACCURACY_DROP]);
+  assert_true(c.binding[EAO_GOAL_LATENCY_P95_MS] && c.binding[EAO_GOAL_ACCURACY_DROP]);
   /* two at once are out of reach */
   b = budget(ctx, "latency_p95_ms=0.1,size_kib=1,accuracy_min=50");
   eao_choose(&b, list, 2, &c);
-  assert_true(c.binding[EAO_METRIC_LATENCY_P95_MS] && c.binding[EAO_METRIC_SIZE_KIB]);
-  assert_false(c.binding[EAO_METRIC_ACCURACY]);
+  assert_true(c.binding[EAO_GOAL_LATENCY_P95_MS] && c.binding[EAO_GOAL_SIZE_KIB]);
+  assert_false(c.binding[EAO_GOAL_ACCURACY]);
   /* a budget on something nobody could measure is never met in silence */
   b = budget(ctx, "energy_mj=1");
   eao_choose(&b, list, 2, &c);
   assert_int_equal(c.chosen, -1);
-  assert_true(c.binding[EAO_METRIC_ENERGY_MJ]);
+  assert_true(c.binding[EAO_GOAL_ENERGY_MJ]);
   list[0].failed = list[1].failed = true;
   eao_choose(&b, list, 2, &c);
   assert_int_equal(c.nearest, -1);

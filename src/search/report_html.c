@@ -67,8 +67,8 @@ static double round_up(double v) {
   return 10 * p;
 }
 
-static void verdict_row(const eao_report *r, const eao_candidate *c, eao_metric m, eao_text *o) {
-  const eao_metric_info *info = eao_metric_get(m);
+static void verdict_row(const eao_report *r, const eao_candidate *c, eao_goal m, eao_text *o) {
+  const eao_goal_info *info = eao_goal_get(m);
   eao_text_printf(o, "<tr><td>%s</td><td>", info->title);
   if (!r->budget.set[m])
     eao_text_printf(o, "<span class=\"dim\">no budget</span>");
@@ -109,9 +109,9 @@ static void verdict(const eao_report *r, eao_text *o) {
   if (pick >= 0) {
     eao_text_printf(o, "<div class=\"scroll\"><table><tr><th>budget</th><th>result</th>"
                        "<th class=\"n\">has</th><th class=\"n\">allowed</th><th></th></tr>");
-    for (int m = 0; m < EAO_METRIC_COUNT; m++)
+    for (int m = 0; m < EAO_GOAL_COUNT; m++)
       if (r->budget.set[m] || r->candidate[pick].known[m])
-        verdict_row(r, &r->candidate[pick], (eao_metric)m, o);
+        verdict_row(r, &r->candidate[pick], (eao_goal)m, o);
     eao_text_printf(o, "</table></div>");
   }
   eao_text_printf(o, "</section>");
@@ -147,7 +147,7 @@ static void open_plot(const plot *p, const char *title, const char *xlabel, cons
 }
 
 static void pareto(const eao_report *r, eao_text *o) {
-  const int X = EAO_METRIC_LATENCY_P95_MS, Y = EAO_METRIC_ACCURACY;
+  const int X = EAO_GOAL_LATENCY_P95_MS, Y = EAO_GOAL_ACCURACY;
   double xmax = 0, lo = INFINITY, hi = -INFINITY;
   uint32_t n = 0;
   for (uint32_t i = 0; i < r->n_candidate; i++) {
@@ -185,14 +185,13 @@ static void pareto(const eao_report *r, eao_text *o) {
 }
 
 static void table(const eao_report *r, eao_text *o) {
-  static const eao_metric columns[] = {EAO_METRIC_LATENCY_P95_MS, EAO_METRIC_ENERGY_MJ,
-                                       EAO_METRIC_RAM_PEAK_KIB, EAO_METRIC_SIZE_KIB,
-                                       EAO_METRIC_ACCURACY};
+  static const eao_goal columns[] = {EAO_GOAL_LATENCY_P95_MS, EAO_GOAL_ENERGY_MJ,
+                                     EAO_GOAL_RAM_PEAK_KIB, EAO_GOAL_SIZE_KIB, EAO_GOAL_ACCURACY};
   eao_text_printf(o, "<section class=\"card\"><h2>All candidates</h2><div class=\"scroll\"><table>"
                      "<tr><th>candidate</th>");
   for (size_t k = 0; k < EAO_COUNT(columns); k++)
-    eao_text_printf(o, "<th class=\"n\">%s, %s</th>", eao_metric_get(columns[k])->title,
-                    eao_metric_get(columns[k])->unit);
+    eao_text_printf(o, "<th class=\"n\">%s, %s</th>", eao_goal_get(columns[k])->title,
+                    eao_goal_get(columns[k])->unit);
   eao_text_printf(o, "<th></th></tr>");
   for (uint32_t i = 0; i < r->n_candidate; i++) {
     const eao_candidate *c = &r->candidate[i];

@@ -30,17 +30,17 @@ static void number(eao_text *out, double v) {
 static void budgets(const eao_report *r, eao_text *out) {
   const char *comma = "";
   eao_text_printf(out, "  \"budgets\": {");
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     if (!r->budget.set[m]) continue;
-    eao_text_printf(out, "%s\"%s\": ", comma, eao_metric_get((eao_metric)m)->budget);
+    eao_text_printf(out, "%s\"%s\": ", comma, eao_goal_get((eao_goal)m)->budget);
     number(out, r->budget.limit[m]);
     comma = ", ";
   }
   eao_text_printf(out, "},\n  \"binding\": [");
   comma = "";
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     if (!r->choice.binding[m]) continue;
-    eao_text_printf(out, "%s\"%s\"", comma, eao_metric_get((eao_metric)m)->budget);
+    eao_text_printf(out, "%s\"%s\"", comma, eao_goal_get((eao_goal)m)->budget);
     comma = ", ";
   }
   eao_text_printf(out, "],\n");
@@ -51,16 +51,16 @@ static void candidate(const eao_candidate *c, eao_text *out) {
   text(out, c->id);
   eao_text_printf(out, ", \"what\": ");
   text(out, c->what);
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     if (!c->known[m]) continue;
-    eao_text_printf(out, ", \"%s\": ", eao_metric_get((eao_metric)m)->key);
+    eao_text_printf(out, ", \"%s\": ", eao_goal_get((eao_goal)m)->key);
     number(out, c->value[m]);
   }
   eao_text_printf(out, ", \"estimated\": [");
   const char *comma = "";
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     if (!c->known[m] || !c->estimated[m]) continue;
-    eao_text_printf(out, "%s\"%s\"", comma, eao_metric_get((eao_metric)m)->key);
+    eao_text_printf(out, "%s\"%s\"", comma, eao_goal_get((eao_goal)m)->key);
     comma = ", ";
   }
   eao_text_printf(out, "]");

@@ -18,12 +18,12 @@ static eao_candidate make(const char *id, double ms, double kib, double ram, dou
   eao_candidate c = {.accuracy_lo = accuracy - 0.6, .accuracy_hi = accuracy + 0.6};
   snprintf(c.id, sizeof c.id, "%s", id);
   snprintf(c.what, sizeof c.what, "%s, 1 thread", id);
-  const double v[EAO_METRIC_COUNT] = {ms, ms * 3, ram, kib, accuracy, 92.3 - accuracy};
-  for (int m = 0; m < EAO_METRIC_COUNT; m++) {
+  const double v[EAO_GOAL_COUNT] = {ms, ms * 3, ram, kib, accuracy, 92.3 - accuracy};
+  for (int m = 0; m < EAO_GOAL_COUNT; m++) {
     c.known[m] = true;
     c.value[m] = v[m];
   }
-  c.estimated[EAO_METRIC_ENERGY_MJ] = true;
+  c.estimated[EAO_GOAL_ENERGY_MJ] = true;
   return c;
 }
 
