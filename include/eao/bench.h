@@ -18,6 +18,7 @@ extern "C" {
 typedef struct eao_bench_opts {
   uint32_t warmup;    /* default 10 */
   uint32_t runs;      /* default 200 */
+  uint32_t threads;   /* default 1; at most as many as the package was compiled for */
   double seconds;     /* least time of the timed runs; default 0.5 */
   double sustained_s; /* > 0: goes on for this long and logs each second */
   uint64_t seed;      /* of the random inputs */

@@ -26,16 +26,18 @@ static double now_ms(void) {
 /* ---- options ---- */
 
 static bool parse_opts(eao_cli *c, eao_bench_opts *o) {
-  int64_t runs = 200, warmup = 10, seed = 0;
+  int64_t runs = 200, warmup = 10, seed = 0, threads = 1;
   double duration = 0;
   if (!eao_cli_integer(c, "runs", 1, 1000000, &runs) ||
       !eao_cli_integer(c, "warmup", 1, 1000000, &warmup) ||
       !eao_cli_integer(c, "seed", 0, INT64_MAX, &seed) ||
+      !eao_cli_integer(c, "threads", 1, 256, &threads) ||
       !eao_cli_duration(c, "duration", &duration))
     return false;
   *o = (eao_bench_opts){.warmup = (uint32_t)warmup,
                         .runs = (uint32_t)runs,
                         .seed = (uint64_t)seed,
+                        .threads = (uint32_t)threads,
                         .profile = !eao_cli_has(c, "no-profile"),
                         .self_test = eao_cli_has(c, "check")};
   if (eao_cli_has(c, "sustained"))
@@ -142,8 +144,8 @@ static int read_child(eao_cli *c, int fd, pid_t pid, json_t **out) {
 }
 
 static int spawn(eao_cli *c, const char *package, json_t **out) {
-  static const char *const passed_on[] = {"runs",  "warmup",    "seed",      "duration",
-                                          "check", "sustained", "no-profile"};
+  static const char *const passed_on[] = {"runs",  "warmup",    "seed",       "duration",
+                                          "check", "sustained", "no-profile", "threads"};
   enum { ARGS_MAX = 32 };
   char *argv[ARGS_MAX], text[ARGS_MAX][128];
   int n = 0, fds[2];

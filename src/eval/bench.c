@@ -20,6 +20,8 @@ typedef struct bench {
   bool is_open;
   void *block; /* holds the arena at its first aligned place */
   eao_session *session;
+  void *pool_memory;
+  eao_pool *pool;
   eao_tensor *input; /* written before each run */
   uint32_t n_input, cap_time;
   double *time; /* ms */
@@ -37,8 +39,28 @@ static void tell(const bench *b, double done) {
 
 /* ---- loading ---- */
 
+enum { ALIGN = 64 };
+
+/* First aligned byte of a block that has room for that. */
+static void *aligned(void *block) {
+  return (char *)block + (ALIGN - (uintptr_t)block % ALIGN) % ALIGN;
+}
+
+static eao_status start_threads(bench *b) {
+  uint32_t most = eao_package_threads(&b->package), n = b->o.threads < most ? b->o.threads : most;
+  b->out->threads = n > 1 ? n : 1;
+  if (n <= 1) return EAO_OK;
+  size_t bytes = eao_pool_bytes(n);
+  b->pool_memory = eao_alloc(b->ctx, bytes + ALIGN);
+  if (!b->pool_memory) return EAO_NOMEM(b->ctx);
+  if (eao_pool_create(aligned(b->pool_memory), bytes, n, &b->pool) != EAO_OK)
+    return eao_fail(b->ctx, EAO_ERR_IO, "cannot start %u threads", n);
+  eao_session_set_pool(b->session, b->pool);
+  return EAO_OK;
+}
+
 static eao_status load(bench *b, const char *path) {
-  enum { ALIGN = 64 };
+
   uint64_t t0 = eao_clock_ns();
   eao_status s = eao_package_open(&b->package, path);
   if (s != EAO_OK) return eao_fail(b->ctx, s, "'%s': %s", path, eao_package_message(&b->package));
@@ -46,12 +68,11 @@ static eao_status load(bench *b, const char *path) {
   size_t n = eao_package_arena_bytes(&b->package);
   b->block = n < SIZE_MAX - ALIGN ? eao_alloc(b->ctx, n + ALIGN) : NULL;
   if (!b->block) return eao_fail(b->ctx, EAO_ERR_NOMEM, "no memory for an arena of %zu bytes", n);
-  char *arena = (char *)b->block + (ALIGN - (uintptr_t)b->block % ALIGN) % ALIGN;
-  s = eao_session_create(&b->package, arena, n, &b->session);
+  s = eao_session_create(&b->package, aligned(b->block), n, &b->session);
   if (s != EAO_OK) return eao_fail(b->ctx, s, "'%s': %s", path, eao_package_message(&b->package));
+  EAO_TRY(start_threads(b));
   b->out->load_ms = ms(eao_clock_ns() - t0);
   b->out->arena_bytes = n;
-  b->out->threads = 1;
   return EAO_OK;
 }
 
@@ -298,6 +319,8 @@ eao_status eao_bench_package(eao_ctx *ctx, const char *path, const eao_bench_opt
   eao_free(ctx, b.input);
   eao_free(ctx, b.time);
   eao_free(ctx, b.step_ns);
+  eao_pool_destroy(b.pool);
+  eao_free(ctx, b.pool_memory);
   eao_free(ctx, b.block);
   if (b.is_open) eao_package_close(&b.package);
   if (s != EAO_OK) {

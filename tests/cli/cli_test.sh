@@ -237,6 +237,8 @@ test_bench() {
   expect 0 "$eao" bench "$data/classifier/model.onnx" --runs 5 --sustained --duration 1s
   says out '^latency ' '^sustained '
   expect 0 "$eao" compile "$data/classifier/model.onnx" -o "$tmp/c.eao"
+  expect 0 "$eao" bench "$data/classifier/model.onnx" --threads 2 --runs 5 --json
+  is threads "$(json threads)" 2
   expect 0 "$eao" bench "$tmp/c.eao" --runs 5
   says out '^memory '
   head -c 200 "$tmp/c.eao" >"$tmp/cut.eao"
@@ -299,6 +301,14 @@ test_convert() {
   expect 0 "$eao" inspect "$tmp/c.tflite" --json
   is macs "$(json macs)" 1748
   expect 0 "$eao" compare "$data/classifier/model.onnx" "$tmp/c.tflite" --min-sqnr-db 100
+  for m in classifier two quantised; do # out and in again: the same outputs
+    expect 0 "$eao" convert "$data/$m/model.onnx" "$tmp/$m.onnx"
+    expect 0 "$eao" run "$tmp/$m.onnx" --check "$data/$m"
+  done
+  expect 0 "$eao" inspect "$tmp/classifier.onnx"
+  says out 'f32 \[batch=1,3,8,8\]' # the dynamic dimension is still there
+  expect 0 "$eao" convert "$tmp/c.tflite" "$tmp/back.onnx"
+  expect 0 "$eao" compare "$data/classifier/model.onnx" "$tmp/back.onnx" --min-sqnr-db 100
   expect 5 "$eao" convert "$data/classifier/model.onnx" "$tmp/c.xyz"
   says err 'no format for this ending'
   expect 6 "$eao" convert "$data/two/model.onnx" "$tmp/none/c.tflite"
