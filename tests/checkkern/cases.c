@@ -7,6 +7,7 @@
 #include "kernel/ref/elementwise.h"
 #include "kernel/ref/matmul.h"
 #include "kernel/ref/move.h"
+#include "kernel/ref/reduce.h"
 
 static int64_t between(eao_rng *rng, int64_t lo, int64_t hi) {
   return lo + (int64_t)eao_rng_below(rng, (uint64_t)(hi - lo + 1));
@@ -147,11 +148,37 @@ static bool random_transpose(uint32_t j, eao_rng *rng, ck_case *out) {
 
 /* ---- element-wise ---- */
 
-static bool unary_case(uint32_t op, int64_t n, eao_rng *rng, ck_case *out) {
+static eao_dtype some_dtype(eao_rng *rng) {
+  return (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[between(rng, 0, 2)];
+}
+
+/* A call on bytes; the op's attributes are set. */
+static bool bytes_case(const eao_op_desc *d, int64_t n, eao_dtype t, eao_rng *rng, ck_case *out) {
+  out->in[0] = out->out = (eao_tensor){.dtype = t, .rank = 1, .dim = {n}};
+  quantise(&out->in[0], 1, -1, true, rng, out);
+  quantise(&out->out, 1, -1, true, rng, out);
+  ck_fill(&out->in[0], rng, 0);
+  if (d->max_in > 1 && between(rng, 0, 1)) { /* clip */
+    out->n_in = 3;
+    out->in[1] = out->in[2] = (eao_tensor){.dtype = t};
+    out->in[1].quant = out->in[2].quant = out->in[0].quant;
+    ck_fill(&out->in[1], rng, 0);
+    ck_fill(&out->in[2], rng, 0);
+  }
+  if (d->max_in > 1) out->out.quant = out->in[0].quant;
+  snprintf(out->text, sizeof out->text, "%s of %lld %s", d->name, (long long)n, eao_dtype_name(t));
+  return true;
+}
+
+static bool unary_case(uint32_t op, int64_t n, eao_dtype t, eao_rng *rng, ck_case *out) {
   memset(out, 0, sizeof *out);
   const eao_op_desc *d = eao_op_get(op);
   eao_op_attr_defaults(d, out->attr);
   out->n_in = 1;
+  if (t != EAO_F32) {
+    if (op == EAO_OP_act) ((eao_binary_attr *)(void *)out->attr)->act.kind = EAO_ACT_RELU6;
+    return bytes_case(d, n + 256, t, rng, out);
+  }
   out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {n}};
   out->out = out->in[0];
   ck_fill(&out->in[0], rng, between(rng, 0, 1) ? 2 : 12);
@@ -181,22 +208,140 @@ static bool binary_case(uint32_t op, eao_rng *rng, ck_case *out) {
   const eao_op_desc *d = eao_op_get(op);
   eao_op_attr_defaults(d, out->attr);
   out->n_in = 2;
-  out->out = (eao_tensor){.dtype = EAO_F32, .rank = (int32_t)between(rng, 0, 4)};
+  eao_dtype t = some_dtype(rng);
+  out->out = (eao_tensor){.dtype = t, .rank = (int32_t)between(rng, 0, 4)};
   for (int32_t i = 0; i < out->out.rank; i++) out->out.dim[i] = between(rng, 1, i == 3 ? 40 : 7);
   for (int k = 0; k < 2; k++) {
     out->in[k] = out->out;
     for (int32_t i = 0; i < out->out.rank; i++)
       if (between(rng, 0, 3) == 0 && (k == 0 || out->in[0].dim[i] == out->out.dim[i]))
         out->in[k].dim[i] = 1;
-    ck_fill(&out->in[k], rng, 2);
+    if (t != EAO_F32) quantise(&out->in[k], 1, -1, true, rng, out);
+    ck_fill(&out->in[k], rng, t == EAO_F32 ? 2 : 0);
   }
+  if (t != EAO_F32) quantise(&out->out, 1, -1, true, rng, out);
   int64_t n = eao_tensor_count(&out->in[1]);
-  for (int64_t i = 0; op == EAO_OP_div && i < n; i++)
+  for (int64_t i = 0; t == EAO_F32 && op == EAO_OP_div && i < n; i++)
     eao_set_f64(&out->in[1], i, 0.5 + fabs(eao_get_f64(&out->in[1], i)));
   if (d->attr_size == sizeof(eao_binary_attr) && between(rng, 0, 1))
     ((eao_binary_attr *)(void *)out->attr)->act = (eao_act){EAO_ACT_RELU6, 0, 0};
   out->magnitude = 2;
   snprintf(out->text, sizeof out->text, "%s of rank %d", d->name, out->out.rank);
+  return true;
+}
+
+/* ---- pooling, rows, products ---- */
+
+static bool pool_case(uint32_t op, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  eao_op_attr_defaults(eao_op_get(op), out->attr);
+  eao_pool_attr *a = (eao_pool_attr *)(void *)out->attr;
+  eao_dtype t = some_dtype(rng);
+  int64_t in[2], o[2], c = between(rng, 1, 150);
+  a->layout = EAO_LAYOUT_CHANNELS_LAST;
+  a->kernel.n = a->strides.n = a->dilations.n = 2;
+  a->pads.n = 4;
+  for (int i = 0; i < 2; i++) {
+    int64_t k = a->kernel.v[i] = between(rng, 1, 4), d = a->dilations.v[i] = between(rng, 1, 2);
+    int64_t reach = (k - 1) * d + 1, s = a->strides.v[i] = between(rng, 1, 3);
+    in[i] = between(rng, 1, 12);
+    a->pads.v[i] = between(rng, 0, k - 1);
+    a->pads.v[i + 2] = between(rng, 0, k - 1);
+    if (in[i] + a->pads.v[i] + a->pads.v[i + 2] < reach) in[i] = reach;
+    o[i] = (in[i] + a->pads.v[i] + a->pads.v[i + 2] - reach) / s + 1;
+  }
+  out->n_in = 1;
+  out->in[0] = (eao_tensor){.dtype = t, .rank = 4, .dim = {2, in[0], in[1], c}};
+  out->out = (eao_tensor){.dtype = t, .rank = 4, .dim = {2, o[0], o[1], c}};
+  if (t != EAO_F32) {
+    quantise(&out->in[0], 1, -1, true, rng, out);
+    out->out.quant = out->in[0].quant;
+    if (op == EAO_OP_avg_pool && between(rng, 0, 1)) quantise(&out->out, 1, -1, true, rng, out);
+  } else if (between(rng, 0, 1)) {
+    a->act.kind = EAO_ACT_RELU6;
+  }
+  ck_fill(&out->in[0], rng, t == EAO_F32 ? 2 : 0);
+  out->magnitude = 2;
+  snprintf(out->text, sizeof out->text, "%s pool %lldx%lldx%lld", eao_dtype_name(t),
+           (long long)in[0], (long long)in[1], (long long)c);
+  return true;
+}
+
+static bool reduce_case(uint32_t op, eao_rng *rng, ck_case *out) {
+  static int64_t axes[4];
+  memset(out, 0, sizeof *out);
+  eao_op_attr_defaults(eao_op_get(op), out->attr);
+  int64_t first = between(rng, 0, 3), n = between(rng, 1, 4 - first), count = 1;
+  out->n_in = 2;
+  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 4};
+  out->out = out->in[0];
+  for (int32_t i = 0; i < 4; i++) {
+    bool reduced = i >= first && i < first + n;
+    out->in[0].dim[i] = between(rng, 1, i == 3 ? 140 : 8);
+    out->out.dim[i] = reduced ? 1 : out->in[0].dim[i];
+    if (reduced) count *= out->in[0].dim[i];
+  }
+  for (int64_t i = 0; i < n; i++) axes[i] = first + i;
+  out->in[1] = (eao_tensor){.dtype = EAO_I64, .rank = 1, .dim = {n}, .data = axes};
+  ((eao_reduce_attr *)(void *)out->attr)->keepdims = 1;
+  ck_fill(&out->in[0], rng, 2);
+  out->magnitude = op == EAO_OP_reduce_sum ? (double)count : 1;
+  snprintf(out->text, sizeof out->text, "reduction of %lld axes from %lld", (long long)n,
+           (long long)first);
+  return true;
+}
+
+static bool rows_case(uint32_t op, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  const eao_op_desc *d = eao_op_get(op);
+  eao_op_attr_defaults(d, out->attr);
+  int64_t n = between(rng, 1, 300);
+  out->n_in = 1;
+  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 3, .dim = {between(rng, 1, 3), 5, n}};
+  out->out = out->in[0];
+  ck_fill(&out->in[0], rng, 3);
+  if (op != EAO_OP_softmax) {
+    out->n_in = op == EAO_OP_layer_norm && between(rng, 0, 1) ? 3 : 2;
+    for (uint32_t i = 1; i < out->n_in; i++) {
+      out->in[i] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {n}};
+      ck_fill(&out->in[i], rng, 1);
+    }
+  }
+  out->magnitude = op == EAO_OP_softmax ? 1 : 3;
+  snprintf(out->text, sizeof out->text, "%s of rows of %lld", d->name, (long long)n);
+  return true;
+}
+
+static bool matmul_case(int64_t batch, int64_t m, int64_t k, int64_t n, eao_rng *rng,
+                        ck_case *out) {
+  memset(out, 0, sizeof *out);
+  out->n_in = 2;
+  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 3, .dim = {batch, m, k}};
+  out->in[1] = (eao_tensor){.dtype = EAO_F32, .rank = 3, .dim = {batch, k, n}};
+  if (batch == 2) out->in[1].dim[0] = 1;
+  out->out = (eao_tensor){.dtype = EAO_F32, .rank = 3, .dim = {batch, m, n}};
+  for (int i = 0; i < 2; i++) ck_fill(&out->in[i], rng, 1);
+  out->magnitude = (double)k / 3 + 1;
+  out->macs = (uint64_t)(batch * m * k * n);
+  snprintf(out->text, sizeof out->text, "%lld x %lld x %lld x %lld", (long long)batch, (long long)m,
+           (long long)k, (long long)n);
+  return true;
+}
+
+static bool convert_case(uint32_t op, eao_rng *rng, ck_case *out) {
+  memset(out, 0, sizeof *out);
+  eao_op_attr_defaults(eao_op_get(op), out->attr);
+  eao_dtype t = between(rng, 0, 1) ? EAO_I8 : EAO_U8;
+  int64_t n = between(rng, 256, 700);
+  bool from_float = op == EAO_OP_quantize && between(rng, 0, 1);
+  out->n_in = 1;
+  out->in[0] = (eao_tensor){.dtype = from_float ? EAO_F32 : t, .rank = 1, .dim = {n}};
+  out->out = (eao_tensor){.dtype = op == EAO_OP_quantize ? t : EAO_F32, .rank = 1, .dim = {n}};
+  if (!from_float) quantise(&out->in[0], 1, -1, true, rng, out);
+  if (op == EAO_OP_quantize) quantise(&out->out, 1, -1, true, rng, out);
+  ck_fill(&out->in[0], rng, from_float ? 3 : 0);
+  out->magnitude = 1;
+  snprintf(out->text, sizeof out->text, "%lld elements", (long long)n);
   return true;
 }
 
@@ -207,12 +352,25 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
     return make_fc(between(rng, 0, 1) ? 1 : between(rng, 2, 40), between(rng, 1, 90),
                    between(rng, 1, 90), (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j % 3], rng, out);
   case EAO_OP_transpose: return random_transpose(j, rng, out);
+  case EAO_OP_max_pool:
+  case EAO_OP_avg_pool: return pool_case(op, rng, out);
+  case EAO_OP_reduce_mean:
+  case EAO_OP_reduce_sum:
+  case EAO_OP_reduce_max: return reduce_case(op, rng, out);
+  case EAO_OP_softmax:
+  case EAO_OP_layer_norm:
+  case EAO_OP_rms_norm: return rows_case(op, rng, out);
+  case EAO_OP_matmul:
+    return matmul_case(between(rng, 1, 3), between(rng, 1, 30), between(rng, 1, 50),
+                       between(rng, 1, 80), rng, out);
+  case EAO_OP_quantize:
+  case EAO_OP_dequantize: return convert_case(op, rng, out);
   default: break;
   }
   const eao_op_desc *d = eao_op_get(op);
   if (!d || !(d->traits & EAO_TRAIT_ELEMENTWISE)) return false;
   if (d->min_in == 2 || d->max_in == EAO_VARIADIC) return binary_case(op, rng, out);
-  return unary_case(op, between(rng, 1, 200), rng, out);
+  return unary_case(op, between(rng, 1, 200), some_dtype(rng), rng, out);
 }
 
 bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
@@ -244,9 +402,13 @@ bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
     const int64_t *f = fcs[j % EAO_COUNT(fcs)];
     return make_fc(f[0], f[1], f[2], dtypes[j / EAO_COUNT(fcs)], rng, out);
   }
+  static const int64_t products[][4] = {
+      {12, 128, 32, 128}, {12, 128, 128, 32}, {1, 384, 384, 384}, {3, 197, 64, 197}};
+  if (op == EAO_OP_matmul && j < EAO_COUNT(products))
+    return matmul_case(products[j][0], products[j][1], products[j][2], products[j][3], rng, out);
   const eao_op_desc *d = eao_op_get(op);
   if (j > 0 || !d || !(d->traits & EAO_TRAIT_ELEMENTWISE) || d->max_in > 1) return false;
-  if (!unary_case(op, 100352, rng, out)) return false; /* 56 x 56 x 32 */
+  if (!unary_case(op, 100352, EAO_F32, rng, out)) return false; /* 56 x 56 x 32 */
   out->macs = 100352;
   return true;
 }

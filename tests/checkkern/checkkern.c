@@ -107,9 +107,9 @@ static bool same(const eao_tensor *a, const eao_tensor *b, const ck_case *cs, do
   if (!eao_dtype_is_float(a->dtype))
     return memcmp(a->data, b->data, (size_t)eao_dtype_bytes(a->dtype, n)) == 0;
   for (int64_t i = 0; i < n; i++) {
-    double want = eao_get_f64(a, i);
-    double d =
-        fabs(want - eao_get_f64(b, i)) / (cs->relative ? fmax(fabs(want), 1e-5) : cs->magnitude);
+    double want = eao_get_f64(a, i), got = eao_get_f64(b, i);
+    double unit = cs->relative ? fmax(fabs(want), 1e-5) : cs->magnitude;
+    double d = want == got ? 0 : fabs(want - got) / unit; /* infinities may be equal too */
     if (!(d <= *worst)) *worst = d;
   }
   return *worst <= 1e-5;

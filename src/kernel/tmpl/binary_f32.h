@@ -1,5 +1,5 @@
 /* Float functions of two inputs that broadcast. Include after a simd/f32_*.h. */
-#include "kernel/plain/elementwise_f32.h"
+#include "kernel/plain/pair_i8.h"
 #include "kernel/tmpl/act_f32.h"
 
 typedef vf (*fn2_f32)(const vact *act, vf a, vf b);
@@ -22,36 +22,11 @@ static inline __attribute__((always_inline)) eao_status run(eao_kcall *c, const 
                                                             fn2_f32 fn) {
   static const eao_act none = {0};
   vact act = v_act_init(attr ? attr : &none);
-  eao_pair_walk w;
-  int64_t i, end, index[EAO_MAX_RANK], a = 0, b = 0;
-  eao_pair_walk_init(&w, c->in[0], c->in[1], c->out[0]);
-  const int32_t last = w.n - 1;
-  eao_kcall_share(c, eao_tensor_count(c->out[0]), 16, &i, &end);
-  int64_t rest = i;
-  for (int32_t d = last; d >= 0; d--) {
-    index[d] = rest % w.dim[d];
-    rest /= w.dim[d];
-    a += index[d] * w.a[d];
-    b += index[d] * w.b[d];
-  }
-  while (i < end) {
-    int64_t n = w.dim[last] - index[last];
-    if (n > end - i) n = end - i;
-    run_line(&act, fn, (const float *)c->in[0]->data + a, w.a[last],
-             (const float *)c->in[1]->data + b, w.b[last], (float *)c->out[0]->data + i, n);
-    i += n;
-    a -= index[last] * w.a[last];
-    b -= index[last] * w.b[last];
-    index[last] = 0;
-    for (int32_t d = last - 1; d >= 0; d--) {
-      a += w.a[d];
-      b += w.b[d];
-      if (++index[d] < w.dim[d]) break;
-      a -= w.a[d] * w.dim[d];
-      b -= w.b[d] * w.dim[d];
-      index[d] = 0;
-    }
-  }
+  eao_pair_lines w;
+  eao_pair_lines_init(&w, c);
+  for (int64_t n; (n = eao_pair_lines_next(&w, INT64_MAX)) > 0;)
+    run_line(&act, fn, (const float *)c->in[0]->data + w.a, w.sa,
+             (const float *)c->in[1]->data + w.b, w.sb, (float *)c->out[0]->data + w.y, n);
   return EAO_OK;
 }
 
