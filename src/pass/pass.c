@@ -7,8 +7,9 @@ enum { ROUNDS_MAX = 16 };
 static const struct {
   const char *name, *doc;
   eao_pass_fn run;
+  bool exact;
 } passes[] = {
-#define EAO_PASS(name, doc) {#name, doc, eao_pass_##name},
+#define EAO_PASS(name, exact, doc) {#name, doc, eao_pass_##name, exact},
 #include "pass/passes.def"
 #undef EAO_PASS
 };
@@ -35,7 +36,8 @@ static eao_status run_one(eao_graph *g, uint32_t k, const eao_pass_opts *o,
   }
   report->changes += r.changes;
   report->ns += eao_clock_ns() - start;
-  if (s == EAO_OK && r.changes && o && o->check) s = o->check(o->check_user, g, passes[k].name);
+  if (s == EAO_OK && r.changes && o && o->check)
+    s = o->check(o->check_user, g, passes[k].name, passes[k].exact);
   return s == EAO_OK ? s : eao_fail_within(g->ctx, s, "pass %s", passes[k].name);
 }
 
@@ -46,6 +48,7 @@ eao_status eao_passes_run(eao_graph *g, const eao_pass_opts *opts,
   for (uint32_t k = 0; k < EAO_COUNT(passes); k++) {
     rep[k].name = passes[k].name;
     rep[k].doc = passes[k].doc;
+    rep[k].exact = passes[k].exact;
   }
   bool changed = true;
   for (int round = 0; changed && round < ROUNDS_MAX; round++) {

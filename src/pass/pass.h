@@ -10,10 +10,11 @@ typedef struct eao_pass_report {
   const char *name, *doc;
   uint32_t changes; /* in all rounds */
   uint64_t ns;
+  bool exact; /* see passes.def */
 } eao_pass_report;
 
 /* Called after each pass that changed something; a failure stops the passes and is passed on. */
-typedef eao_status (*eao_pass_check)(void *user, eao_graph *g, const char *pass);
+typedef eao_status (*eao_pass_check)(void *user, eao_graph *g, const char *pass, bool exact);
 
 typedef struct eao_pass_opts {
   eao_pass_check check; /* NULL: none */
@@ -39,7 +40,7 @@ typedef struct eao_rewrite {
 
 typedef eao_status (*eao_pass_fn)(eao_rewrite *r);
 
-#define EAO_PASS(name, doc) eao_status eao_pass_##name(eao_rewrite *r);
+#define EAO_PASS(name, exact, doc) eao_status eao_pass_##name(eao_rewrite *r);
 #include "pass/passes.def"
 #undef EAO_PASS
 

@@ -59,6 +59,7 @@ static int passes_on(const eao_graph *g, const eao_node *n) {
   case EAO_OP_expand:
   case EAO_OP_tile:
   case EAO_OP_cast:
+  case EAO_OP_quantize:
   case EAO_OP_dropout: return 0;
   case EAO_OP_concat: return n->n_in == 1 ? 0 : -1;
   case EAO_OP_transpose:

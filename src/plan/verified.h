@@ -10,8 +10,9 @@
 eao_status eao_random_inputs(eao_graph *g, uint64_t seed, eao_tensor *out) EAO_MUST_CHECK;
 
 /* eao_passes_run, comparing the outputs on random inputs after each pass with those before the
- * first: integers exactly, floats within 1e-5 of the largest magnitude. EAO_ERR_INTERNAL names
- * the pass, the output and the difference. */
+ * first: integers exactly, floats within 1e-5 of the largest magnitude; a pass
+ * that may round differently needs 20 dB, and its result is what the next ones are compared with.
+ * EAO_ERR_INTERNAL names the pass, the output and the difference. */
 eao_status eao_passes_run_verified(eao_graph *g, uint64_t seed, const eao_pass_report **out_reports,
                                    uint32_t *out_n) EAO_MUST_CHECK;
 
