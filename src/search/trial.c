@@ -177,7 +177,9 @@ static eao_step_work work_of(const eao_search *s, const eao_trial *t, const eao_
                              const eao_compiled_step *step) {
   const eao_cluster *k = &s->target.cluster[0];
   double last = (k->l3_kib > 0 ? k->l3_kib : k->l2_kib > 0 ? k->l2_kib : k->l1d_kib) * 1024;
-  eao_step_work w = {.macs = (double)step->macs, .is_int8 = t->scheme == EAO_SCHEME_INT8};
+  eao_step_work w = {.macs = (double)step->macs,
+                     .reference = strcmp(step->kernel, "ref") == 0,
+                     .is_int8 = t->scheme == EAO_SCHEME_INT8};
   double data = (double)step->out_bytes, weights = (double)step->weight_bytes;
   bool data_fits = (double)info->arena_bytes <= last;
   bool weights_fit = (double)(info->arena_bytes + info->weight_bytes) <= last;

@@ -53,6 +53,7 @@ const char *eao_isa_name(eao_isa isa);
 /* What one step of a compiled model does. */
 typedef struct eao_step_work {
   double macs;
+  bool reference;        /* run by a scalar reference kernel, 4 cycles a MAC (docs/targets.md) */
   bool is_int8;          /* 8-bit multiply-accumulates */
   double bytes_in_cache; /* activations and scratch that the plan keeps close */
   double bytes_dram;     /* weights, and activations that do not fit the last cache */
