@@ -127,19 +127,20 @@ static eao_status make_taps(eao_ctx *ctx, eao_resize kind, int64_t in, int64_t o
   return EAO_OK;
 }
 
-/* in: u8 [h,w,c] -> f32 [h, out_w, c] of one row. */
-static void resize_row(const uint8_t *in, const taps *t, int64_t out_w, int64_t c, float *out) {
+static uint8_t to_u8(float v) {
+  return (uint8_t)(v <= 0 ? 0 : v >= 255 ? 255 : v + 0.5F);
+}
+
+/* in: u8 [h,w,c] -> f32 [h, out_w, c] of one row; as_u8: rounded to bytes in between, too. */
+static void resize_row(const uint8_t *in, const taps *t, int64_t out_w, int64_t c, bool as_u8,
+                       float *out) {
   for (int64_t x = 0; x < out_w; x++) {
     for (int64_t k = 0; k < c; k++) {
       float sum = 0;
       for (int64_t j = 0; j < t[x].n; j++) sum += t[x].w[j] * (float)in[(t[x].first + j) * c + k];
-      out[x * c + k] = sum;
+      out[x * c + k] = as_u8 ? (float)to_u8(sum) : sum;
     }
   }
-}
-
-static uint8_t to_u8(float v) {
-  return (uint8_t)(v <= 0 ? 0 : v >= 255 ? 255 : v + 0.5F);
 }
 
 eao_status eao_image_resize(eao_ctx *ctx, const eao_tensor *in, int64_t height, int64_t width,
@@ -147,12 +148,14 @@ eao_status eao_image_resize(eao_ctx *ctx, const eao_tensor *in, int64_t height, 
   int64_t h = in->dim[0], w = in->dim[1], c = in->dim[2], row = width * c;
   taps *tx = NULL, *ty = NULL;
   float *wx = NULL, *wy = NULL, *mid = NULL;
+  /* Pillow keeps bytes between its two passes, and what overshoots is lost there. */
+  bool as_u8 = kind == EAO_RESIZE_ANTIALIAS || kind == EAO_RESIZE_BICUBIC;
   EAO_TRY(eao_image_create(ctx, height, width, c, out));
   eao_status s = make_taps(ctx, kind, w, width, &tx, &wx);
   if (s == EAO_OK) s = make_taps(ctx, kind, h, height, &ty, &wy);
   if (s == EAO_OK && !(mid = eao_alloc(ctx, (size_t)(h * row) * sizeof *mid))) s = EAO_NOMEM(ctx);
   for (int64_t y = 0; s == EAO_OK && y < h; y++)
-    resize_row((const uint8_t *)in->data + y * w * c, tx, width, c, mid + y * row);
+    resize_row((const uint8_t *)in->data + y * w * c, tx, width, c, as_u8, mid + y * row);
   for (int64_t y = 0; s == EAO_OK && y < height; y++) {
     uint8_t *d = (uint8_t *)out->data + y * row;
     for (int64_t x = 0; x < row; x++) {
