@@ -69,7 +69,7 @@ typedef struct eao_cost {
 } eao_cost;
 
 /* One legal call of an op, for the kernel checker, the meta-test and fuzz seeds. */
-enum { EAO_SAMPLE_MAX = 8 };
+enum { EAO_SAMPLE_MAX = 24 };
 typedef struct eao_sample {
   uint32_t n_in, n_out;
   eao_tensor in[EAO_SAMPLE_MAX]; /* dtype NONE: omitted; data: fixed (static), else random */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "emit/tflite/tflite.h"
+#include "format/flex.h"
 #include "kernel/ref/cast.h"
 #include "kernel/ref/conv.h"
 #include "kernel/ref/elementwise.h"
@@ -14,6 +15,7 @@
 #include "kernel/ref/resize.h"
 #include "kernel/ref/slice.h"
 #include "kernel/ref/space.h"
+#include "kernel/ref/tflite_seq.h"
 #include "op/control.h"
 
 static eao_status refuse(eao_tfw_sub *s, const char *what) {
@@ -370,6 +372,94 @@ static eao_status resize(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
   return EAO_OK;
 }
 
+/* ---- recurrent, detection ---- */
+
+static eao_status svdf(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  const eao_svdf_attr *a = n->attr;
+  (void)op;
+  set(s, TFL_SVDF_RANK, 4, a->rank);
+  return set_act(s, TFL_SVDF_FUSED_ACTIVATION_FUNCTION, &a->act);
+}
+
+/* Quantised kernels read scales from "intermediate" tensors: of the four gates (unused without
+ * normalisation) and of what is projected. */
+static eao_status lstm_intermediates(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  const eao_tflite_lstm_attr *a = n->attr;
+  static const float gate_scale = 0x1p-12f;
+  static const int32_t no_zero = 0;
+  int32_t zero = (int32_t)a->hidden_zero;
+  const eao_tensor *h = &s->g->value[n->in[EAO_LSTM_H]].t;
+  bool proj = n->in[EAO_LSTM_PROJ] != EAO_NONE;
+  for (int32_t i = 0; i < 5; i++) {
+    eao_tensor t = {.dtype = EAO_I16, .rank = 0, .quant = {-1, 1, &gate_scale, &no_zero}};
+    if (i == 4)
+      t = (eao_tensor){.dtype = EAO_I8, .rank = 0, .quant = {-1, 1, &a->hidden_scale, &zero}};
+    if (i == 4 && !proj) t.quant = h->quant;
+    EAO_TRY(eao_tfw_extra(s, &t, &op->intermediate[i]));
+  }
+  op->n_intermediate = 5;
+  return EAO_OK;
+}
+
+static eao_status lstm(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  const eao_tflite_lstm_attr *a = n->attr;
+  eao_act act = {.kind = a->act};
+  while (op->n_in < EAO_LSTM_INPUTS && op->n_in < n->n_in + 4u) op->in[op->n_in++] = -1;
+  if (s->g->value[n->in[0]].t.quant.n) EAO_TRY(lstm_intermediates(s, n, op));
+  if (s->g->value[n->in[0]].t.rank == 2) {
+    op->code = TFL_LSTM;
+    op->options = TFL_O_LSTMOptions;
+    eao_fbuild_f32(&s->w->b, TFL_LSTM_CELL_CLIP, a->cell_clip);
+    eao_fbuild_f32(&s->w->b, TFL_LSTM_PROJ_CLIP, a->proj_clip);
+    return set_act(s, TFL_LSTM_FUSED_ACTIVATION_FUNCTION, &act);
+  }
+  eao_fbuild_f32(&s->w->b, TFL_UNIDIRECTIONAL_SEQUENCE_LSTM_CELL_CLIP, a->cell_clip);
+  eao_fbuild_f32(&s->w->b, TFL_UNIDIRECTIONAL_SEQUENCE_LSTM_PROJ_CLIP, a->proj_clip);
+  set(s, TFL_UNIDIRECTIONAL_SEQUENCE_LSTM_TIME_MAJOR, 1, a->time_major);
+  return set_act(s, TFL_UNIDIRECTIONAL_SEQUENCE_LSTM_FUSED_ACTIVATION_FUNCTION, &act);
+}
+
+static eao_status rnn(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  const eao_tflite_rnn_attr *a = n->attr;
+  if (s->g->value[n->in[0]].t.rank == 2) {
+    op->code = TFL_RNN;
+    op->options = TFL_O_RNNOptions;
+    return set_act(s, TFL_RNN_FUSED_ACTIVATION_FUNCTION, &a->act);
+  }
+  set(s, TFL_SEQUENCE_RNN_TIME_MAJOR, 1, a->time_major);
+  return set_act(s, TFL_SEQUENCE_RNN_FUSED_ACTIVATION_FUNCTION, &a->act);
+}
+
+/* Options of a custom operator: a FlexBuffers map, sorted by name. */
+static eao_status detection(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  const eao_op_desc *d = eao_op_get(EAO_OP_detection_postprocess);
+  eao_flex_entry e[32];
+  eao_text map;
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < d->n_attrs && count < EAO_COUNT(e); i++) {
+    const eao_attr_desc *a = &d->attrs[i];
+    const char *at = (const char *)n->attr + a->offset;
+    eao_flex_entry x = {.key = a->name, .is_float = a->kind == EAO_ATTR_FLOAT};
+    if (a->kind == EAO_ATTR_INT)
+      x.value = (double)*(const int64_t *)(const void *)at;
+    else if (x.is_float)
+      x.value = (double)*(const float *)(const void *)at;
+    else
+      x.value = *(const int32_t *)(const void *)at;
+    uint32_t k = count++;
+    for (; k > 0 && strcmp(e[k - 1].key, x.key) > 0; k--) e[k] = e[k - 1];
+    e[k] = x;
+  }
+  eao_text_init(&map, s->w->ctx);
+  eao_flex_write(e, count, &map);
+  op->custom = "TFLite_Detection_PostProcess";
+  op->has_options = false;
+  op->custom_options = eao_fbuild_vec(&s->w->b, map.p, map.len, 1, 4);
+  eao_status st = map.failed ? EAO_NOMEM(s->w->ctx) : EAO_OK;
+  eao_text_deinit(&map);
+  return st;
+}
+
 /* ---- control ---- */
 
 static eao_status if_op(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
@@ -498,6 +588,10 @@ static const eao_tfw_row rows[] = {
     ROW(cast, CAST, O(Cast), 0, cast),
     ROW(quantize, QUANTIZE, O(Quantize), 0, NULL),
     ROW(dequantize, DEQUANTIZE, O(Dequantize), 0, NULL),
+    ROW(svdf, SVDF, O(SVDF), 0, svdf),
+    ROW(tflite_lstm, UNIDIRECTIONAL_SEQUENCE_LSTM, O(UnidirectionalSequenceLSTM), 0, lstm),
+    ROW(tflite_rnn, UNIDIRECTIONAL_SEQUENCE_RNN, O(SequenceRNN), 0, rnn),
+    ROW(detection_postprocess, CUSTOM, 0, 0, detection),
     ROW(if, IF, O(If), 0, if_op),
     ROW(while, WHILE, O(While), 0, while_op),
 };

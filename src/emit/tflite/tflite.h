@@ -107,9 +107,11 @@ typedef struct eao_tfw_op {
   const char *custom;
   uint8_t options; /* type of the options table */
   bool has_options;
-  bool options2;
+  eao_fref custom_options; /* 0: none */
   int32_t *in;
   uint32_t n_in;
+  int32_t intermediate[5];
+  uint32_t n_intermediate;
 } eao_tfw_op;
 
 /* Fills in `op` (inputs are set as the node has them) and sets the slots of its options. */
@@ -123,9 +125,15 @@ typedef struct eao_tfw_row {
 /* NULL: no TFLite operator. */
 const eao_tfw_row *eao_tfw_find(uint16_t op);
 
+/* Is state k of g one that the operator which uses it changes in place (a tensor with is_variable),
+ * and which inputs of such an operator are states? */
+bool eao_tfw_in_place(const eao_graph *g, uint32_t k);
+uint32_t eao_tfw_state_inputs(uint16_t op); /* bit mask */
 /* Index of the tensor of a value / of a new INT32 constant. */
 eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) EAO_MUST_CHECK;
 eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *out) EAO_MUST_CHECK;
+/* A tensor that is no value of the graph, for its type. */
+eao_status eao_tfw_extra(eao_tfw_sub *s, const eao_tensor *t, int32_t *out) EAO_MUST_CHECK;
 /* Writes a body as a subgraph; its index. */
 eao_status eao_tfw_subgraph(eao_tfw *w, const eao_graph *g, int32_t *out) EAO_MUST_CHECK;
 /* Description, metadata, signatures into the model table; associated files behind it (meta.c). */

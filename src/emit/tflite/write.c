@@ -4,6 +4,7 @@
 
 #include "emit/tflite/tflite.h"
 #include "kernel/kernel.h"
+#include "kernel/ref/tflite_seq.h"
 
 /* ---- buffers and tensors ---- */
 
@@ -92,6 +93,44 @@ static eao_status add_tensor(eao_tfw_sub *s, const char *name, const eao_tensor 
   return w->b.status;
 }
 
+uint32_t eao_tfw_state_inputs(uint16_t op) {
+  if (op == EAO_OP_svdf || op == EAO_OP_tflite_rnn) return 1u << 4;
+  return op == EAO_OP_tflite_lstm ? 3u << EAO_LSTM_H : 0;
+}
+
+/* Output that replaces state input i of a recurrent node: they follow the first, in order. */
+static uint32_t state_output(uint32_t mask, uint32_t i) {
+  uint32_t k = 1;
+  for (uint32_t b = 0; b < i; b++) k += mask >> b & 1;
+  return k;
+}
+
+bool eao_tfw_in_place(const eao_graph *g, uint32_t k) {
+  for (eao_nid n = 0; n < g->n_node; n++) {
+    const eao_node *node = &g->node[n];
+    uint32_t mask = eao_tfw_state_inputs(node->op);
+    for (uint32_t i = 0; mask && i < node->n_in; i++)
+      if ((mask >> i & 1) && node->in[i] == g->state[k].in)
+        return node->out[state_output(mask, i)] == g->state[k].out;
+  }
+  return false;
+}
+
+/* A recurrent operator's state: the graph's state, changed in place. LiteRT starts it at zero. */
+static eao_status state_tensor(eao_tfw_sub *s, const eao_node *n, uint32_t i) {
+  const eao_graph *g = s->g;
+  for (uint32_t k = 0; k < g->n_state; k++)
+    if (g->state[k].in == n->in[i] && eao_tfw_in_place(g, k)) return EAO_OK;
+  return eao_fail(s->w->ctx, EAO_ERR_UNSUPPORTED,
+                  "its state (input %u) must be a state of the graph that it alone changes", i);
+}
+
+static bool is_variable(const eao_graph *g, eao_vid v) {
+  for (uint32_t k = 0; k < g->n_state; k++)
+    if (g->state[k].in == v) return eao_tfw_in_place(g, k);
+  return false;
+}
+
 eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) {
   *out = -1;
   if (v == EAO_NONE) return EAO_OK;
@@ -107,7 +146,8 @@ eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) {
       EAO_TRY(eao_tensor_nbytes(s->w->ctx, &val->t, &n));
       EAO_TRY(eao_tfw_buffer(s->w, val->t.data, (size_t)n, &buffer));
     }
-    EAO_TRY(add_tensor(s, val->name, &val->t, type, buffer, false, &s->tensor_of[v]));
+    EAO_TRY(
+        add_tensor(s, val->name, &val->t, type, buffer, is_variable(s->g, v), &s->tensor_of[v]));
   }
   *out = s->tensor_of[v];
   return EAO_OK;
@@ -125,6 +165,10 @@ eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *o
   eao_fbuild_ref(&s->w->b, TFL_BUFFER_DATA, eao_fbuild_vec(&s->w->b, small, count * 4, 1, 16));
   s->w->buffer[buffer] = eao_fbuild_table(&s->w->b);
   return add_tensor(s, "", &t, TFL_T_INT32, buffer, false, out);
+}
+
+eao_status eao_tfw_extra(eao_tfw_sub *s, const eao_tensor *t, int32_t *out) {
+  return add_tensor(s, "", t, type_of(t->dtype), 0, false, out);
 }
 
 /* ---- operators ---- */
@@ -154,13 +198,15 @@ static eao_status add_operator(eao_tfw_sub *s, const eao_tfw_op *op, const int32
   EAO_TRY(opcode(w, op->code, op->custom, &code));
   EAO_TRY(eao_grow(w->ctx, (void **)&s->op, &s->cap_op, s->n_op + 1, sizeof *s->op));
   eao_fref ins = eao_fbuild_vec(&w->b, op->in, op->n_in, 4, 4);
-  eao_fref outs = eao_fbuild_vec(&w->b, out, n_out, 4, 4);
+  eao_fref outs = eao_fbuild_vec(&w->b, out, n_out, 4, 4), intermediates = 0;
+  if (op->n_intermediate)
+    intermediates = eao_fbuild_vec(&w->b, op->intermediate, op->n_intermediate, 4, 4);
   if (code) eao_fbuild_int(&w->b, TFL_OPERATOR_OPCODE_INDEX, 4, code);
   eao_fbuild_ref(&w->b, TFL_OPERATOR_INPUTS, ins);
   eao_fbuild_ref(&w->b, TFL_OPERATOR_OUTPUTS, outs);
-  if (op->has_options && op->code == TFL_CUSTOM)
-    eao_fbuild_ref(&w->b, TFL_OPERATOR_CUSTOM_OPTIONS, options);
-  else if (op->has_options) {
+  eao_fbuild_ref(&w->b, TFL_OPERATOR_CUSTOM_OPTIONS, op->custom_options);
+  eao_fbuild_ref(&w->b, TFL_OPERATOR_INTERMEDIATES, intermediates);
+  if (op->has_options) {
     eao_fbuild_int(&w->b, TFL_OPERATOR_BUILTIN_OPTIONS_TYPE, 1, op->options);
     eao_fbuild_ref(&w->b, TFL_OPERATOR_BUILTIN_OPTIONS, options);
   }
@@ -201,14 +247,16 @@ static eao_status write_node(eao_tfw_sub *s, const eao_node *n) {
     st = n->in[i] != EAO_NONE && i < 8 && (row->lists >> i & 1)
              ? list_input(s, n->in[i], &io[i])
              : eao_tfw_tensor(s, n->in[i], &io[i]);
-  for (uint32_t i = 0; st == EAO_OK && i < n->n_out; i++) {
+  for (uint32_t i = 0; st == EAO_OK && i < (eao_tfw_state_inputs(n->op) ? 1 : n->n_out); i++) {
     eao_tensor t = {.dtype = EAO_F32, .rank = 0};
     st = n->out[i] != EAO_NONE ? eao_tfw_tensor(s, n->out[i], &out[i])
                                : add_tensor(s, "unused", &t, 0, 0, false, &out[i]);
   }
+  uint32_t states = eao_tfw_state_inputs(n->op), n_out = states ? 1 : n->n_out;
+  for (uint32_t i = 0; st == EAO_OK && i < n->n_in; i++)
+    if (states >> i & 1) st = state_tensor(s, n, i);
   if (st == EAO_OK && row->fn) st = row->fn(s, n, &op);
-  while (op.n_in > 0 && op.in[op.n_in - 1] < 0) op.n_in--;
-  if (st == EAO_OK) st = add_operator(s, &op, out, n->n_out);
+  if (st == EAO_OK) st = add_operator(s, &op, out, n_out);
   eao_free(w->ctx, io);
   return st;
 }
@@ -269,6 +317,7 @@ static eao_status init_subgraph(eao_tfw *w, const eao_graph *g, uint32_t *out) {
   eao_status st = reserve_sub(w, out);
   for (uint32_t i = 0; st == EAO_OK && i < g->n_state; i++) {
     eao_tensor t = g->value[g->state[i].in].t;
+    if (eao_tfw_in_place(g, i)) continue;
     uint64_t n = 0;
     uint32_t buffer = 0;
     int32_t resource, value;
@@ -292,13 +341,16 @@ static eao_status init_subgraph(eao_tfw *w, const eao_graph *g, uint32_t *out) {
 static eao_status read_states(eao_tfw_sub *s, int32_t *resource) {
   eao_tfw *w = s->w;
   uint32_t init;
-  if (!s->g->n_state) return EAO_OK;
+  uint32_t resources = 0;
+  for (uint32_t i = 0; i < s->g->n_state; i++) resources += !eao_tfw_in_place(s->g, i);
+  if (!resources) return EAO_OK;
   EAO_TRY(init_subgraph(w, s->g, &init));
   eao_fbuild_int(&w->b, TFL_CALL_ONCE_INIT_SUBGRAPH_INDEX, 4, init);
   eao_tfw_op once = {.code = TFL_CALL_ONCE, .options = TFL_O_CallOnceOptions, .has_options = true};
   EAO_TRY(add_operator(s, &once, NULL, 0));
   for (uint32_t i = 0; i < s->g->n_state; i++) {
     int32_t value;
+    if (eao_tfw_in_place(s->g, i)) continue;
     EAO_TRY(handle(s, i, &resource[i]));
     EAO_TRY(eao_tfw_tensor(s, s->g->state[i].in, &value));
     eao_tfw_op op = {.code = TFL_READ_VARIABLE,

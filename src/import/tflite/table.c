@@ -144,6 +144,12 @@ static const eao_tfl_row rows[] = {
     VIA(RFFT2D, dft, rfft2d, OPT(Rfft2d), 2, 2, 1),
     VIA(REAL, gather, complex_part, 0, 1, 1, 1),
     VIA(IMAG, gather, complex_part, 0, 1, 1, 1),
+    /* recurrent */
+    VIA(SVDF, svdf, svdf, OPT(SVDF), 5, 5, 1),
+    VIA(UNIDIRECTIONAL_SEQUENCE_LSTM, tflite_lstm, lstm, OPT(UnidirectionalSequenceLSTM), 20, 24, 1),
+    VIA(LSTM, tflite_lstm, lstm, OPT(LSTM), 20, 24, 1),
+    VIA(UNIDIRECTIONAL_SEQUENCE_RNN, tflite_rnn, rnn, OPT(SequenceRNN), 5, 5, 1),
+    VIA(RNN, tflite_rnn, rnn, OPT(RNN), 5, 5, 1),
     /* subgraphs */
     VIA(IF, if, if, OPT(If), 1, ANY, ANY),
     VIA(WHILE, while, while, OPT(While), 1, ANY, ANY),
