@@ -208,6 +208,36 @@ static void dropped(void **state) {
   check_run("dropout", NULL, in, 3, out, 2, 0, EAO_OK);
 }
 
+/* Where a model computes axes itself, nothing but the kernel can check them. */
+static void axes_at_run_time(void **state) {
+  (void)state;
+  float data[6] = {1, 2, 3, 4, 5, 6}, room[6];
+  int64_t axis = 0;
+  eao_tensor x = {.dtype = EAO_F32, .rank = 2, .dim = {2, 3}, .data = data}, y = x;
+  eao_tensor axes = {.dtype = EAO_I64, .rank = 1, .dim = {1}, .data = &axis};
+  const eao_tensor *in[] = {&x, &axes};
+  eao_tensor *out[] = {&y};
+  eao_reduce_attr keep = {1, 0};
+  eao_cumsum_attr forward = {0, 0};
+  eao_kcall c = {.in = in, .out = out, .n_in = 2, .n_out = 1, .attr = &forward};
+  y.data = room;
+  static const int64_t wrong[] = {2, -3, INT64_MAX, INT64_MIN};
+  for (size_t i = 0; i < EAO_COUNT(wrong); i++) {
+    axis = wrong[i];
+    y.dim[0] = 2;
+    c.attr = &forward;
+    assert_int_equal(eao_ref_cumsum(&c), EAO_ERR_ARG);
+    y.dim[0] = 1;
+    c.attr = &keep;
+    assert_int_equal(eao_ref_reduce_sum(&c), EAO_ERR_ARG);
+  }
+  axis = 1; /* would write two sums where three have room: another shape than planned */
+  assert_int_equal(eao_ref_reduce_sum(&c), EAO_ERR_ARG);
+  axis = 0;
+  assert_int_equal(eao_ref_reduce_sum(&c), EAO_OK);
+  assert_true(room[0] == 5 && room[1] == 7 && room[2] == 9);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reductions),
@@ -222,6 +252,7 @@ int main(void) {
       cmocka_unit_test(other_norms),
       cmocka_unit_test(losses),
       cmocka_unit_test(dropped),
+      cmocka_unit_test(axes_at_run_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

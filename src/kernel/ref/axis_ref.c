@@ -193,7 +193,10 @@ eao_status eao_ref_cumsum(eao_kcall *c) {
   int64_t outer, n, inner;
   if (x->quant.n) return eao_kfail_quant(c);
   bool is_float = eao_dtype_is_float(x->dtype);
-  eao_axis_split(x, eao_get_i64(c->in[1], 0), &outer, &n, &inner);
+  int64_t axis = eao_get_i64(c->in[1], 0); /* may be computed by the model itself */
+  if (axis < -x->rank || axis >= x->rank)
+    return eao_kfail(c, EAO_ERR_ARG, "the axis is outside of the tensor");
+  eao_axis_split(x, axis, &outer, &n, &inner);
   for (int64_t r = 0; r < outer * inner; r++) {
     double sum = 0;
     uint64_t isum = 0;
