@@ -1,10 +1,9 @@
 #include "kernel/plain/rows_f32.h"
 
 bool eao_reduce_split(const eao_kcall *c, int64_t *outer, int64_t *n, int64_t *inner) {
-  const eao_reduce_attr *a = c->attr;
-  const eao_tensor *x = c->in[0], *axes = c->n_in > 1 ? c->in[1] : NULL;
-  uint32_t mask = axes ? eao_axes_mask(axes, x->rank) : 0;
-  if (!mask && !a->noop_with_empty_axes) mask = (1u << x->rank) - 1;
+  const eao_tensor *x = c->in[0];
+  uint32_t mask;
+  if (!eao_reduce_mask(c, &mask)) return false;
   int32_t part = 0; /* axes before, of and behind the reduced ones */
   *outer = *n = *inner = 1;
   for (int32_t d = 0; d < x->rank; d++) {

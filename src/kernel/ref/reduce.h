@@ -52,6 +52,10 @@ void eao_groups_init(eao_groups *g, const eao_tensor *t, uint32_t mask);
 /* Index of the first element of run `run` of group `group`. */
 int64_t eao_groups_at(const eao_groups *g, int64_t group, int64_t run);
 
+/* Bits of the axes that a reduce_ call reduces. The axes may be computed by the model itself, so
+ * they are checked: false when one is outside of x. */
+bool eao_reduce_mask(const eao_kcall *c, uint32_t *out);
+
 /* t seen as [outer, n, inner] around axis (counts from the end when negative). */
 static inline void eao_axis_split(const eao_tensor *t, int64_t axis, int64_t *outer, int64_t *n,
                                   int64_t *inner) {

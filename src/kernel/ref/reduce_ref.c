@@ -44,6 +44,19 @@ int64_t eao_groups_at(const eao_groups *g, int64_t group, int64_t run) {
   return at;
 }
 
+bool eao_reduce_mask(const eao_kcall *c, uint32_t *out) {
+  const eao_reduce_attr *attr = c->attr;
+  const eao_tensor *x = c->in[0], *axes = c->n_in > 1 ? c->in[1] : NULL;
+  int64_t n = axes ? eao_tensor_count(axes) : 0;
+  *out = n == 0 && !attr->noop_with_empty_axes ? (1u << x->rank) - 1 : 0;
+  for (int64_t i = 0; i < n; i++) {
+    int64_t axis = eao_get_i64(axes, i);
+    if (axis < -x->rank || axis >= x->rank) return false;
+    *out |= 1u << (axis < 0 ? axis + x->rank : axis);
+  }
+  return true;
+}
+
 /* ---- reductions ---- */
 
 typedef enum kind { SUM, MEAN, MAX, MIN, PROD, L1, L2, LOG_SUM, LOG_SUM_EXP, SUM_SQUARE } kind;
@@ -162,26 +175,13 @@ static eao_status reduce_i64(eao_kcall *c, const eao_groups *g, kind what) {
   return EAO_OK;
 }
 
-/* The axes may be computed by the model itself, so they are checked here; false: they do not give
- * the output's shape. */
-static bool groups_of(const eao_kcall *c, eao_groups *g) {
-  const eao_reduce_attr *attr = c->attr;
-  const eao_tensor *x = c->in[0], *axes = c->n_in > 1 ? c->in[1] : NULL;
-  int64_t n = axes ? eao_tensor_count(axes) : 0;
-  uint32_t mask = n == 0 && !attr->noop_with_empty_axes ? (1u << x->rank) - 1 : 0;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t axis = eao_get_i64(axes, i);
-    if (axis < -x->rank || axis >= x->rank) return false;
-    mask |= 1u << (axis < 0 ? axis + x->rank : axis);
-  }
-  eao_groups_init(g, x, mask);
-  return g->n_group == eao_tensor_count(c->out[0]);
-}
-
 static eao_status reduce(eao_kcall *c, kind what) {
   const eao_tensor *x = c->in[0];
   eao_groups g;
-  if (!groups_of(c, &g))
+  uint32_t mask;
+  if (!eao_reduce_mask(c, &mask)) return eao_kfail(c, EAO_ERR_ARG, "an axis is outside of x");
+  eao_groups_init(&g, x, mask);
+  if (g.n_group != eao_tensor_count(c->out[0]))
     return eao_kfail(c, EAO_ERR_ARG, "the axes do not give the output's shape");
   if (eao_q_call(c) && (what == SUM || what == MEAN)) return eao_q_reduce_sum(c, &g, what == MEAN);
   if (eao_q_call(c) && !((what == MAX || what == MIN) && eao_q_same(x, c->out[0])))
