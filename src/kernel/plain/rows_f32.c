@@ -3,9 +3,9 @@
 bool eao_reduce_split(const eao_kcall *c, int64_t *outer, int64_t *n, int64_t *inner) {
   const eao_tensor *x = c->in[0];
   uint32_t mask;
+  *outer = *n = *inner = 1;
   if (!eao_reduce_mask(c, &mask)) return false;
   int32_t part = 0; /* axes before, of and behind the reduced ones */
-  *outer = *n = *inner = 1;
   for (int32_t d = 0; d < x->rank; d++) {
     int32_t want = mask >> d & 1 ? 1 : part == 0 ? 0 : 2;
     if (x->dim[d] == 1) continue;
