@@ -3,7 +3,10 @@
  * and memory, so that a crash or a hang is counted. Tolerance as ONNX publishes it: rtol 1e-3, atol
  * 1e-7; integers must be equal.
  *
- *   onnx_conformance [--write FILE] [--only TEXT] [--verbose] [FOLDER...]
+ *   onnx_conformance [--write FILE] [--only TEXT] [--verbose] [--light] [FOLDER...]
+ *
+ * --light adds the models of ONNX's "light" suite: whole networks whose weights are made on the
+ * way, with one generated input and one published output.
  *
  * Exit status 0 when nothing is wrong, nothing crashed and at least 97 % of the cases in scope
  * pass; 77 when there is no case. */
@@ -174,12 +177,13 @@ static void check_faulty(const char *dir, result *r) {
 
 /* ---- one case, in its own process ---- */
 
-static eao_status read_pb(onnx_import *im, const char *dir, const char *kind, uint32_t i,
-                          eao_tensor *out, bool *there) {
+/* <stem>_<i>.pb */
+static eao_status read_file(onnx_import *im, const char *stem, uint32_t i, eao_tensor *out,
+                            bool *there) {
   char path[4096];
   eao_file f;
   onnx_tensor t;
-  snprintf(path, sizeof path, "%s/%s_%u.pb", dir, kind, i);
+  snprintf(path, sizeof path, "%s_%u.pb", stem, i);
   *there = access(path, R_OK) == 0;
   if (!*there) return EAO_OK;
   EAO_TRY(eao_file_map(im->ctx, path, &f));
@@ -196,13 +200,16 @@ static void as_bf16(eao_tensor *t, eao_dtype model) {
 static bool run_set(onnx_import *im, eao_graph *g, eao_interp *it, const char *dir, result *r) {
   eao_tensor in[MAX_IO], want[MAX_IO], got[MAX_IO];
   uint32_t n_in = 0, n_out = 0;
+  char input[4096], output[4096];
   bool there = true;
   eao_status s = EAO_OK;
+  snprintf(input, sizeof input, "%s/input", dir);
+  snprintf(output, sizeof output, "%s/output", dir);
   for (; s == EAO_OK && there && n_in < MAX_IO; n_in += there)
-    s = read_pb(im, dir, "input", n_in, &in[n_in], &there);
+    s = read_file(im, input, n_in, &in[n_in], &there);
   there = true;
   for (; s == EAO_OK && there && n_out < MAX_IO; n_out += there)
-    s = read_pb(im, dir, "output", n_out, &want[n_out], &there);
+    s = read_file(im, output, n_out, &want[n_out], &there);
   if (s != EAO_OK) {
     r->verdict = REFUSED;
     snprintf(r->text, TEXT, "test data: %s", eao_ctx_message(im->ctx));
@@ -246,12 +253,42 @@ static void run_sets(eao_ctx *ctx, eao_graph *g, const char *dir, result *r) {
   eao_arena_deinit(&im.tmp);
 }
 
+/* light_X.onnx: the input is 0, 1/n, 2/n, ...; the output is in light_X_output_0.pb. */
+static void run_light(eao_ctx *ctx, eao_graph *g, const char *model, result *r) {
+  onnx_import im = {.ctx = ctx, .root = g};
+  eao_tensor in = g->value[g->input[0]].t, want, got;
+  char path[4096];
+  bool there;
+  eao_interp *it = eao_interp_create(g);
+  int64_t n = eao_tensor_count(&in);
+  in.data = eao_alloc(ctx, (size_t)n * sizeof(float));
+  for (int64_t i = 0; in.data && i < n; i++) ((float *)in.data)[i] = (float)((double)i / (double)n);
+  snprintf(path, sizeof path, "%.*s_output", (int)(strlen(model) - strlen(".onnx")), model);
+  eao_arena_init(&im.tmp, ctx);
+  eao_status s = read_file(&im, path, 0, &want, &there);
+  if (s == EAO_OK && it && in.data) s = eao_interp_run(it, &in, 1, &got, 1);
+  r->verdict = WRONG;
+  if (s != EAO_OK)
+    snprintf(r->text, TEXT, "run: %s", eao_ctx_message(ctx));
+  else if (!there || !it || !in.data)
+    snprintf(r->text, TEXT, "no expected output");
+  else if (compare(&got, &want, 0, r))
+    r->verdict = PASSED;
+  eao_interp_destroy(it);
+  eao_arena_deinit(&im.tmp);
+}
+
+static bool is_light(const char *path) {
+  size_t n = strlen(path);
+  return n > 5 && !strcmp(path + n - 5, ".onnx");
+}
+
 static void run_case(const char *dir, result *r) {
   char path[4096];
   eao_graph *g;
   eao_ctx *ctx = eao_ctx_create(NULL, &(eao_limits){.max_total_bytes = (uint64_t)2 << 30});
   if (!ctx) return;
-  snprintf(path, sizeof path, "%s/model.onnx", dir);
+  snprintf(path, sizeof path, "%s%s", dir, is_light(dir) ? "" : "/model.onnx");
   const char *why = out_of_scope(ctx, path);
   if (why) {
     r->verdict = OUT_OF_SCOPE;
@@ -265,7 +302,10 @@ static void run_case(const char *dir, result *r) {
     snprintf(r->text, TEXT, "import: %s", cut ? cut + 3 : text);
     return;
   }
-  run_sets(ctx, g, dir, r);
+  if (is_light(dir))
+    run_light(ctx, g, dir, r);
+  else
+    run_sets(ctx, g, dir, r);
   eao_graph_destroy(g);
   eao_ctx_destroy(ctx);
 }
@@ -325,6 +365,32 @@ static int by_name(const void *a, const void *b) {
   return strcmp(((const test_case *)a)->name, ((const test_case *)b)->name);
 }
 
+static void add_case(cases *all, const char *suite, const char *name, const char *path) {
+  if (all->n == all->cap) {
+    all->cap = all->cap ? all->cap * 2 : 1024;
+    all->at = realloc(all->at, all->cap * sizeof *all->at);
+    if (!all->at) abort();
+  }
+  test_case *c = &all->at[all->n++];
+  memset(c, 0, sizeof *c);
+  c->suite = copy_text(suite);
+  c->name = copy_text(name);
+  c->dir = copy_text(path);
+}
+
+static void find_light(cases *all, const char *only) {
+  char root[2048], path[4096];
+  snprintf(root, sizeof root, "%s/conformance/onnx-light", getenv("EAO_DATA"));
+  DIR *d = getenv("EAO_DATA") ? opendir(root) : NULL;
+  size_t first = all->n;
+  for (struct dirent *e; d && (e = readdir(d));) {
+    snprintf(path, sizeof path, "%s/%s", root, e->d_name);
+    if (is_light(path) && (!only || strstr(path, only))) add_case(all, "light", e->d_name, path);
+  }
+  if (d) closedir(d);
+  if (all->n > first) qsort(all->at + first, all->n - first, sizeof *all->at, by_name);
+}
+
 static void find_cases(cases *all, const char *root, const char *only) {
   DIR *d = opendir(root);
   if (!d) return;
@@ -334,17 +400,8 @@ static void find_cases(cases *all, const char *root, const char *only) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s/model.onnx", root, e->d_name);
     if (e->d_name[0] == '.' || access(path, R_OK) != 0 || (only && !strstr(path, only))) continue;
-    if (all->n == all->cap) {
-      all->cap = all->cap ? all->cap * 2 : 1024;
-      all->at = realloc(all->at, all->cap * sizeof *all->at);
-      if (!all->at) abort();
-    }
-    test_case *c = &all->at[all->n++];
-    memset(c, 0, sizeof *c);
     path[strlen(path) - strlen("/model.onnx")] = 0;
-    c->suite = copy_text(slash ? slash + 1 : root);
-    c->name = copy_text(e->d_name);
-    c->dir = copy_text(path);
+    add_case(all, slash ? slash + 1 : root, e->d_name, path);
   }
   closedir(d);
   qsort(all->at + first, all->n - first, sizeof *all->at, by_name);
@@ -410,9 +467,10 @@ static void print_out_of_scope(FILE *f, const cases *all) {
 
 static void report(FILE *f, const cases *all) {
   tally t;
-  fprintf(f,
-          "| suite | passed | refused | wrong | crashed | out of scope | passed of those in scope "
-          "|\n|---|---|---|---|---|---|---|\n");
+  fprintf(
+      f,
+      "| suite | passed | refused | wrong | crashed | faulty case | out of scope | passed of those "
+      "in scope |\n|---|---|---|---|---|---|---|---|\n");
   for (size_t i = 0; i < all->n; i++) {
     if (i && !strcmp(all->at[i].suite, all->at[i - 1].suite)) continue;
     count(all, all->at[i].suite, &t);
@@ -461,7 +519,7 @@ static bool write_doc(const char *path, const cases *all) {
 
 int main(int argc, char **argv) {
   const char *write_to = NULL, *only = NULL;
-  bool verbose = false, roots = false;
+  bool verbose = false, roots = false, light = false;
   cases all = {0};
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--write") && i + 1 < argc)
@@ -470,12 +528,15 @@ int main(int argc, char **argv) {
       only = argv[++i];
     else if (!strcmp(argv[i], "--verbose"))
       verbose = true;
+    else if (!strcmp(argv[i], "--light"))
+      light = true;
     else {
       roots = true;
       find_cases(&all, argv[i], only);
     }
   }
   if (!roots) find_default(&all, only);
+  if (light) find_light(&all, only);
   if (!all.n) {
     puts("no ONNX test case found: install libonnx-testdata or set EAO_DATA");
     return 77;

@@ -204,7 +204,7 @@ static eao_status old_reduce(onnx_call *c) {
 eao_status onnx_swish(onnx_call *c) {
   eao_vid x = onnx_in(c, 0), k, y;
   if (x == EAO_NONE) return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
-  float def = c->version >= 24 ? 1.0f : 1.702f;
+  float def = *c->n->domain ? 1.702f : 1.0f; /* QuickGelu, Swish */
   EAO_TRY(onnx_scalar(c, onnx_type(c, x)->dtype, (double)onnx_attr_float(c, "alpha", def), &k));
   EAO_TRY(onnx_binary(c, "mul", x, k, &y));
   EAO_TRY(onnx_op1(c, "sigmoid", &y, 1, &y));
@@ -233,6 +233,7 @@ const onnx_rule onnx_rules_basic[] = {
     {"Min", 1, 7, old_unary, "min"},
     {"Mean", 1, 7, old_unary, "mean"},
     {"Sum", 1, 7, old_unary, "sum"},
+    {"Swish", 24, 0, onnx_swish, NULL},
     {"Clip", 1, 10, old_clip, NULL},
     {"PRelu", 1, 6, old_prelu, NULL},
     {"Dropout", 1, 0, dropout, NULL},

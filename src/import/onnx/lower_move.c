@@ -103,6 +103,36 @@ static eao_status scatter(onnx_call *c) {
   return onnx_end_out(c, c->in, c->n_in);
 }
 
+/* Pads or crops axes about their middle; the odd element goes to the end. */
+static eao_status center_crop_pad(onnx_call *c) {
+  int64_t want[EAO_MAX_RANK], pads[2 * EAO_MAX_RANK] = {0};
+  const int64_t *axes = NULL;
+  int32_t rank, n;
+  uint32_t n_axes = 0;
+  eao_vid list;
+  EAO_TRY(onnx_rank(c, onnx_in(c, 0), &rank));
+  if (!onnx_const_ints(c, onnx_in(c, 1), want, EAO_MAX_RANK, &n))
+    return onnx_fail(c, EAO_ERR_UNSUPPORTED, "a shape that is not constant");
+  (void)onnx_attr_ints(c, "axes", &axes, &n_axes);
+  if (axes ? n_axes != (uint32_t)n : n != rank)
+    return onnx_fail(c, EAO_ERR_FORMAT, "%d extents for %u axes", n,
+                     axes ? n_axes : (uint32_t)rank);
+  for (int32_t i = 0; i < n; i++) {
+    int64_t axis = axes ? axes[i] : i;
+    if (axis < -rank || axis >= rank || want[i] < 0)
+      return onnx_fail(c, EAO_ERR_FORMAT, "axis %lld, extent %lld", (long long)axis,
+                       (long long)want[i]);
+    if (axis < 0) axis += rank;
+    int64_t have = onnx_type(c, c->in[0])->dim[axis];
+    if (have < 0) return onnx_fail(c, EAO_ERR_UNSUPPORTED, "an extent that is not known");
+    pads[axis] = want[i] > have ? (want[i] - have) / 2 : -((have - want[i]) / 2);
+    pads[rank + axis] = want[i] - have - pads[axis];
+  }
+  EAO_TRY(onnx_i64s(c, pads, 2 * rank, &list));
+  EAO_TRY(onnx_begin(c, "pad"));
+  return onnx_end_out(c, (eao_vid[]){c->in[0], list}, 2);
+}
+
 /* ---- shared with other lowerings ---- */
 
 eao_status onnx_flatten(onnx_call *c, eao_vid x, int64_t axis, eao_vid *out) {
@@ -144,6 +174,7 @@ const onnx_rule onnx_rules_move[] = {
     {"Split", 1, 0, split, NULL},
     {"Tile", 1, 5, old_tile, NULL},
     {"Concat", 1, 3, concat1, NULL},
+    {"CenterCropPad", 18, 0, center_crop_pad, NULL},
     {"Scatter", 9, 0, scatter, NULL},
     {0},
 };

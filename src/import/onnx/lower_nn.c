@@ -65,6 +65,52 @@ static eao_status upsample(onnx_call *c) {
   return onnx_end_out(c, (eao_vid[]){onnx_in(c, 0), EAO_NONE, scales}, 3);
 }
 
+/* Positions of an output, x first, then 1: [product of the extents, n + 1]. */
+static eao_status base_grid(onnx_call *c, const int64_t *extent, int32_t n, bool corners,
+                            eao_vid *out) {
+  eao_tensor t = {.dtype = EAO_F32, .rank = 2, .dim = {1, n + 1}}, data;
+  int64_t at[3] = {0};
+  for (int32_t i = 0; i < n; i++)
+    if (extent[i] < 1 || !eao_mul_i64(t.dim[0], extent[i], &t.dim[0]))
+      return onnx_fail(c, EAO_ERR_FORMAT, "extent %lld", (long long)extent[i]);
+  EAO_TRY(onnx_blank(c, &t, out, &data));
+  for (int64_t k = 0; k < t.dim[0]; k++) {
+    for (int32_t i = 0; i < n; i++) {
+      double m = (double)extent[i], p = (double)at[i];
+      double v = !corners ? (2 * p + 1) / m - 1 : m > 1 ? 2 * p / (m - 1) - 1 : -1;
+      eao_set_f64(&data, k * (n + 1) + (n - 1 - i), v);
+    }
+    eao_set_f64(&data, k * (n + 1) + n, 1);
+    for (int32_t i = n - 1; i >= 0 && ++at[i] == extent[i]; i--) at[i] = 0;
+  }
+  return EAO_OK;
+}
+
+/* theta [N, n, n + 1] times each position of an output of the given size [N, C, extents]. */
+static eao_status affine_grid(onnx_call *c) {
+  static const int64_t perm[] = {0, 2, 1};
+  int64_t size[5], shape[5];
+  int32_t n;
+  eao_vid theta = onnx_in(c, 0), grid, s;
+  bool corners = onnx_attr_int(c, "align_corners", 0) != 0;
+  if (theta == EAO_NONE) return onnx_fail(c, EAO_ERR_FORMAT, "an input is missing");
+  if (!onnx_const_ints(c, onnx_in(c, 1), size, 5, &n) || n < 4)
+    return onnx_fail(c, EAO_ERR_UNSUPPORTED, "a size that is not constant");
+  eao_dtype t = onnx_type(c, theta)->dtype;
+  EAO_TRY(base_grid(c, size + 2, n - 2, corners, &grid));
+  EAO_TRY(onnx_cast(c, grid, t, &grid));
+  EAO_TRY(onnx_begin(c, "transpose"));
+  onnx_set_ints(c, "perm", perm, 3);
+  EAO_TRY(onnx_end1(c, &theta, 1, &theta));
+  EAO_TRY(onnx_binary(c, "matmul", grid, theta, &grid));
+  shape[0] = -1;
+  for (int32_t i = 2; i < n; i++) shape[i - 1] = size[i];
+  shape[n - 1] = n - 2;
+  EAO_TRY(onnx_i64s(c, shape, n, &s));
+  EAO_TRY(onnx_begin(c, "reshape"));
+  return onnx_end_out(c, (eao_vid[]){grid, s}, 2);
+}
+
 static eao_status mean_variance(onnx_call *c) {
   static const int64_t usual[] = {0, 2, 3};
   EAO_TRY(onnx_begin(c, "mean_variance_norm"));
@@ -101,6 +147,7 @@ static eao_status old_roi_align(onnx_call *c) {
 }
 
 const onnx_rule onnx_rules_nn[] = {
+    {"AffineGrid", 20, 0, affine_grid, NULL},
     {"Upsample", 7, 9, old_resize, NULL},
     {"Resize", 10, 10, old_resize, NULL},
     {"RoiAlign", 10, 15, old_roi_align, NULL},
@@ -109,6 +156,7 @@ const onnx_rule onnx_rules_nn[] = {
     {"GlobalMaxPool", 1, 0, global_pool, "reduce_max"},
     {"GlobalLpPool", 1, 0, global_pool, NULL},
     {"Gemm", 1, 6, old_gemm, NULL},
+    {"AffineGrid", 20, 0, affine_grid, NULL},
     {"Upsample", 7, 0, upsample, NULL},
     {"Resize", 10, 10, upsample, NULL},
     {"BatchNormalization", 1, 13, old_batch_norm, NULL},

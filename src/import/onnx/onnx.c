@@ -3,7 +3,7 @@
 
 #include "import/onnx/lower.h"
 
-enum { OPSET_FIRST = 1, OPSET_LAST = 23, MAX_OPSETS = 1024 };
+enum { OPSET_FIRST = 1, OPSET_LAST = 28, MAX_OPSETS = 1024 };
 
 static const eao_shape_bind *find_bind(const eao_import_opts *o, const char *name, bool shape) {
   for (uint32_t i = 0; o && name && i < o->n_bind; i++)
