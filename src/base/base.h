@@ -156,6 +156,8 @@ typedef struct eao_blake2b {
 void eao_blake2b_init(eao_blake2b *s, size_t outlen);
 void eao_blake2b_update(eao_blake2b *s, const void *data, size_t n);
 void eao_blake2b_final(eao_blake2b *s, uint8_t *out);
+/* Eight lanes of BLAKE2b at once, for long messages; wide_hash.c defines it. */
+void eao_wide_hash(const void *data, size_t n, uint8_t out[32]);
 
 /* SplitMix64 (Steele et al. 2014): the same numbers on every machine. */
 typedef struct eao_rng {

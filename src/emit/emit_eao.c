@@ -235,12 +235,9 @@ static void assemble(writer *w, eao_text *out) {
     out->failed = out->failed || w->sec[i].failed;
   }
   if (out->failed) return;
-  eao_blake2b b;
   uint8_t *pkg = (uint8_t *)out->p + start;
   size_t from = offsetof(eao_pkg_header, hash) + sizeof h.hash;
-  eao_blake2b_init(&b, sizeof h.hash);
-  eao_blake2b_update(&b, pkg + from, (size_t)h.file_bytes - from);
-  eao_blake2b_final(&b, pkg + offsetof(eao_pkg_header, hash));
+  eao_wide_hash(pkg + from, (size_t)h.file_bytes - from, pkg + offsetof(eao_pkg_header, hash));
 }
 
 eao_status eao_emit_package(const eao_plan *p, const eao_package_opts *opts, eao_text *out) {

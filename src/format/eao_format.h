@@ -43,7 +43,7 @@ typedef struct eao_pkg_span {
 
 typedef struct eao_pkg_header {
   uint8_t magic[8];
-  uint8_t hash[32]; /* BLAKE2b-256 of everything that follows it */
+  uint8_t hash[32]; /* eao_wide_hash of everything that follows it */
   uint16_t major, minor;
   uint32_t header_bytes;
   uint64_t file_bytes;

@@ -191,6 +191,35 @@ static void store(eao_plan *p, const buffer *b, uint32_t n) {
     p->tensor[i].offset = p->tensor[p->tensor[i].root].offset;
 }
 
+/* Places in this order, then in ones that differ by a swap; keeps what is no worse. The same
+ * numbers are drawn each time, so the same model gets the same layout. */
+static void improve(eao_plan *p, buffer *b, buffer **order, buffer **placed, uint32_t n,
+                    uint32_t tries) {
+  eao_rng rng = {n};
+  uint64_t here = place(order, n, placed);
+  if (here < p->arena_bytes) {
+    p->arena_bytes = here;
+    store(p, b, n);
+  }
+  for (uint32_t k = 0; k < tries && n > 1 && p->arena_bytes > p->arena_bound_bytes; k++) {
+    uint32_t i = (uint32_t)eao_rng_below(&rng, n), j = (uint32_t)eao_rng_below(&rng, n);
+    buffer *was = order[i];
+    order[i] = order[j];
+    order[j] = was;
+    uint64_t total = place(order, n, placed);
+    if (total < p->arena_bytes) {
+      p->arena_bytes = total;
+      store(p, b, n);
+    }
+    if (total <= here) {
+      here = total;
+      continue;
+    }
+    order[j] = order[i];
+    order[i] = was;
+  }
+}
+
 eao_status eao_plan_layout(eao_plan *p) {
   static int (*const orders[])(const void *, const void *) = {by_size, by_area, by_start, by_life};
   find_lives(p);
@@ -206,16 +235,11 @@ eao_status eao_plan_layout(eao_plan *p) {
   uint32_t n = collect(p, b), peak;
   p->arena_bound_bytes = lower_bound(p, b, n, &peak);
   p->arena_bytes = UINT64_MAX;
-  for (uint32_t k = 0; k < 2 * EAO_COUNT(orders); k++) {
+  for (uint32_t k = 0; k < 2 * EAO_COUNT(orders) && p->arena_bytes > p->arena_bound_bytes; k++) {
     for (uint32_t i = 0; i < n; i++) order[i] = &b[i];
     qsort(order, n, sizeof *order, orders[k / 2]);
     if (k % 2) peak_first(order, n, peak);
-    uint64_t total = place(order, n, order + cap);
-    if (total < p->arena_bytes) {
-      p->arena_bytes = total;
-      store(p, b, n);
-    }
-    if (total == p->arena_bound_bytes) break;
+    improve(p, b, order, order + cap, n, k == 0 ? 0 : 64);
   }
   eao_free(p->ctx, b);
   eao_free(p->ctx, order);

@@ -36,11 +36,8 @@ static eao_status verify_header(eao_rt_model *m) {
   if (h->file_bytes != m->size || h->header_bytes != sizeof *h || h->n_section != EAO_PKG_SECTIONS)
     return eao_rt_fail(m, EAO_ERR_FORMAT, "truncated or malformed header");
   uint8_t hash[32];
-  eao_blake2b b;
   size_t start = offsetof(eao_pkg_header, hash) + sizeof h->hash;
-  eao_blake2b_init(&b, sizeof hash);
-  eao_blake2b_update(&b, m->base + start, m->size - start);
-  eao_blake2b_final(&b, hash);
+  eao_wide_hash(m->base + start, m->size - start, hash);
   if (memcmp(hash, h->hash, sizeof hash) != 0)
     return eao_rt_fail(m, EAO_ERR_AUTH, "the content does not match its hash");
   for (uint32_t i = 0; i < EAO_PKG_SECTIONS; i++) {

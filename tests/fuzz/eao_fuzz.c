@@ -18,12 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!mem) return 0;
   if (size) memcpy(mem, data, size);
   size_t hashed = offsetof(eao_pkg_header, hash) + sizeof(((eao_pkg_header *)0)->hash);
-  if (size > hashed) {
-    eao_blake2b b;
-    eao_blake2b_init(&b, 32);
-    eao_blake2b_update(&b, mem + hashed, size - hashed);
-    eao_blake2b_final(&b, mem + offsetof(eao_pkg_header, hash));
-  }
+  if (size > hashed)
+    eao_wide_hash(mem + hashed, size - hashed, mem + offsetof(eao_pkg_header, hash));
   if (eao_package_open_memory(&p, mem, size) == EAO_OK) {
     size_t n = eao_package_arena_bytes(&p);
     void *arena = n <= ARENA_MAX ? aligned_alloc(EAO_PKG_ALIGN, n) : NULL;
