@@ -8,6 +8,7 @@
 #include "kernel/ref/matmul.h"
 #include "kernel/ref/move.h"
 #include "kernel/ref/reduce.h"
+#include "kernel/ref/resize.h"
 
 static int64_t between(eao_rng *rng, int64_t lo, int64_t hi) {
   return lo + (int64_t)eao_rng_below(rng, (uint64_t)(hi - lo + 1));
@@ -250,6 +251,7 @@ static bool pool_case(uint32_t op, eao_rng *rng, ck_case *out) {
     if (in[i] + a->pads.v[i] + a->pads.v[i + 2] < reach) in[i] = reach;
     o[i] = (in[i] + a->pads.v[i] + a->pads.v[i + 2] - reach) / s + 1;
   }
+  if (op == EAO_OP_avg_pool) a->count_include_pad = (int32_t)between(rng, 0, 1);
   out->n_in = 1;
   out->in[0] = (eao_tensor){.dtype = t, .rank = 4, .dim = {2, in[0], in[1], c}};
   out->out = (eao_tensor){.dtype = t, .rank = 4, .dim = {2, o[0], o[1], c}};
@@ -273,8 +275,11 @@ static bool reduce_case(uint32_t op, eao_rng *rng, ck_case *out) {
   eao_op_attr_defaults(eao_op_get(op), out->attr);
   int64_t first = between(rng, 0, 3), n = between(rng, 1, 4 - first), count = 1;
   out->n_in = 2;
-  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 4};
+  eao_dtype t = some_dtype(rng);
+  out->in[0] = (eao_tensor){.dtype = t, .rank = 4};
+  if (t != EAO_F32) quantise(&out->in[0], 1, -1, true, rng, out);
   out->out = out->in[0];
+  if (t != EAO_F32) quantise(&out->out, 1, -1, true, rng, out);
   for (int32_t i = 0; i < 4; i++) {
     bool reduced = i >= first && i < first + n;
     out->in[0].dim[i] = between(rng, 1, i == 3 ? 140 : 8);
@@ -284,7 +289,7 @@ static bool reduce_case(uint32_t op, eao_rng *rng, ck_case *out) {
   for (int64_t i = 0; i < n; i++) axes[i] = first + i;
   out->in[1] = (eao_tensor){.dtype = EAO_I64, .rank = 1, .dim = {n}, .data = axes};
   ((eao_reduce_attr *)(void *)out->attr)->keepdims = 1;
-  ck_fill(&out->in[0], rng, 2);
+  ck_fill(&out->in[0], rng, t == EAO_F32 ? 2 : 0);
   out->magnitude = op == EAO_OP_reduce_sum ? (double)count : 1;
   snprintf(out->text, sizeof out->text, "reduction of %lld axes from %lld", (long long)n,
            (long long)first);
@@ -297,9 +302,12 @@ static bool rows_case(uint32_t op, eao_rng *rng, ck_case *out) {
   eao_op_attr_defaults(d, out->attr);
   int64_t n = between(rng, 1, 300);
   out->n_in = 1;
-  out->in[0] = (eao_tensor){.dtype = EAO_F32, .rank = 3, .dim = {between(rng, 1, 3), 5, n}};
+  eao_dtype t = op == EAO_OP_softmax ? some_dtype(rng) : EAO_F32;
+  out->in[0] = (eao_tensor){.dtype = t, .rank = 3, .dim = {between(rng, 1, 3), 5, n}};
+  if (t != EAO_F32) quantise(&out->in[0], 1, -1, true, rng, out);
   out->out = out->in[0];
-  ck_fill(&out->in[0], rng, 3);
+  if (t != EAO_F32) quantise(&out->out, 1, -1, true, rng, out);
+  ck_fill(&out->in[0], rng, t == EAO_F32 ? 3 : 0);
   if (op != EAO_OP_softmax) {
     out->n_in = op == EAO_OP_layer_norm && between(rng, 0, 1) ? 3 : 2;
     for (uint32_t i = 1; i < out->n_in; i++) {
@@ -325,6 +333,32 @@ static bool matmul_case(int64_t batch, int64_t m, int64_t k, int64_t n, eao_rng 
   out->macs = (uint64_t)(batch * m * k * n);
   snprintf(out->text, sizeof out->text, "%lld x %lld x %lld x %lld", (long long)batch, (long long)m,
            (long long)k, (long long)n);
+  return true;
+}
+
+static bool resize_case(eao_rng *rng, ck_case *out) {
+  static int64_t size[2];
+  memset(out, 0, sizeof *out);
+  eao_op_attr_defaults(eao_op_get(EAO_OP_resize), out->attr);
+  eao_resize_attr *a = (eao_resize_attr *)(void *)out->attr;
+  eao_dtype t = some_dtype(rng);
+  int32_t first = (int32_t)between(rng, 1, 2); /* channels last, channels first */
+  a->mode = (int32_t)between(rng, 0, t == EAO_F32 ? 2 : 1);
+  a->coordinates = (int32_t)between(rng, 0, EAO_COORD_TF_HALF_PIXEL_NN);
+  a->nearest = (int32_t)between(rng, 0, 3);
+  a->antialias = t == EAO_F32 && between(rng, 0, 3) == 0;
+  a->axes = (eao_ints){.n = 2, .v = {first, first + 1}};
+  out->n_in = 4;
+  out->in[0] = (eao_tensor){.dtype = t, .rank = 4};
+  for (int i = 0; i < 4; i++) out->in[0].dim[i] = between(rng, 1, 9);
+  if (t != EAO_F32) quantise(&out->in[0], 1, -1, true, rng, out);
+  out->out = out->in[0];
+  for (int i = 0; i < 2; i++) size[i] = out->out.dim[first + i] = between(rng, 1, 20);
+  out->in[3] = (eao_tensor){.dtype = EAO_I64, .rank = 1, .dim = {2}, .data = size};
+  ck_fill(&out->in[0], rng, t == EAO_F32 ? 2 : 0);
+  out->magnitude = 2;
+  snprintf(out->text, sizeof out->text, "%s resize mode %d, coordinates %d", eao_dtype_name(t),
+           a->mode, a->coordinates);
   return true;
 }
 
@@ -363,6 +397,7 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   case EAO_OP_matmul:
     return matmul_case(between(rng, 1, 3), between(rng, 1, 30), between(rng, 1, 50),
                        between(rng, 1, 80), rng, out);
+  case EAO_OP_resize: return resize_case(rng, out);
   case EAO_OP_quantize:
   case EAO_OP_dequantize: return convert_case(op, rng, out);
   default: break;

@@ -1,2 +1,2 @@
 #define EAO_ISA(name) name##_c
-#include "kernel/tmpl/pair_i8.h"
+#include "kernel/tmpl/byte_pairs.h"

@@ -21,17 +21,16 @@ void eao_pool_geom_init(eao_pool_geom *g, const eao_kcall *c) {
   g->sw = a->strides.v[i];
   g->dw = a->dilations.v[i];
   g->pl = a->pads.v[i];
+  g->divisor = a->count_include_pad ? g->kh * g->kw : 0;
 }
 
 bool eao_pool_shape_ok(const eao_kcall *c) {
   const eao_pool_attr *a = c->attr;
   const eao_tensor *x = c->in[0];
-  bool padded = false;
-  for (int32_t i = 0; i < a->pads.n; i++) padded = padded || a->pads.v[i] > 0;
   return (x->rank == 3 || x->rank == 4) && a->layout == EAO_LAYOUT_CHANNELS_LAST &&
          a->kernel.n == x->rank - 2 && a->strides.n == a->kernel.n &&
          a->dilations.n == a->kernel.n && a->pads.n == 2 * a->kernel.n &&
-         (c->n_out < 2 || !c->out[1]) && !(a->count_include_pad && padded);
+         (c->n_out < 2 || !c->out[1]) && !(a->count_include_pad && a->ceil_mode);
 }
 
 bool eao_pool_f32_match(const eao_kcall *c) {

@@ -9,6 +9,7 @@
 typedef struct eao_pool_geom {
   int64_t n, h, w, c, oh, ow;
   int64_t kh, kw, sh, sw, dh, dw, pt, pl;
+  int64_t divisor; /* of a mean; 0: the taps inside */
 } eao_pool_geom;
 void eao_pool_geom_init(eao_pool_geom *g, const eao_kcall *c);
 
@@ -21,7 +22,8 @@ static inline void eao_pool_taps(int64_t first, int64_t dilation, int64_t k, int
   while (*hi > *lo && first + (*hi - 1) * dilation >= extent) --*hi;
 }
 
-/* Channels last, one or two spatial axes, no index output, padding not counted. */
+/* Channels last, one or two spatial axes, no index output. Where padding counts in the divisor,
+ * windows must lie in the padded input: then all their taps count. */
 bool eao_pool_shape_ok(const eao_kcall *c);
 bool eao_pool_f32_match(const eao_kcall *c);
 bool eao_max_pool_i8_match(const eao_kcall *c);

@@ -59,6 +59,20 @@ typedef struct eao_resize_plan {
 const char *eao_resize_plan_init(eao_resize_plan *p, const eao_resize_attr *a, const eao_tensor *x,
                                  const eao_tensor *scales, const eao_tensor *sizes);
 
+/* The plan of a call. */
+const char *eao_resize_plan_call(eao_resize_plan *p, const eao_kcall *c);
+
+/* One input element and its weight; index -1: outside, take the extrapolation value. */
+typedef struct eao_resize_tap {
+  int64_t index;
+  double weight;
+} eao_resize_tap;
+/* Taps that each output along axis d has; 1 and no change when the axis is not resized. */
+int64_t eao_resize_tap_count(const eao_resize_plan *p, const eao_kcall *c, int32_t d);
+bool eao_resize_is_identity(const eao_resize_plan *p, const eao_kcall *c, int32_t d);
+/* All of them: out[plan.out[d] * count]. */
+void eao_resize_taps(const eao_resize_plan *p, const eao_kcall *c, int32_t d, eao_resize_tap *out);
+
 eao_status eao_ref_resize(eao_kcall *c);
 size_t eao_ref_resize_scratch(const eao_kcall *c);
 

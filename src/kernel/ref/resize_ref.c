@@ -4,11 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* One input element and its weight; index -1: outside, take the extrapolation value. */
-typedef struct tap {
-  int64_t index;
-  double weight;
-} tap;
+typedef eao_resize_tap tap;
 
 static const char *list_axes(eao_resize_plan *p, const eao_resize_attr *a, const eao_tensor *list,
                              int32_t *axis, int32_t *out_n) {
@@ -221,41 +217,50 @@ static double sample(const sampler *s) {
   }
 }
 
-static eao_status plan_of(const eao_kcall *c, eao_resize_plan *p, const char **why) {
+const char *eao_resize_plan_call(eao_resize_plan *p, const eao_kcall *c) {
   const eao_tensor *scales = c->n_in > 2 ? c->in[2] : NULL, *sizes = c->n_in > 3 ? c->in[3] : NULL;
   if (scales && eao_tensor_count(scales) == 0) scales = NULL;
   if (scales) sizes = NULL;
-  *why = scales || sizes ? eao_resize_plan_init(p, c->attr, c->in[0], scales, sizes)
-                         : "resize: neither scales nor sizes";
-  return *why ? EAO_ERR_SHAPE : EAO_OK;
+  if (!scales && !sizes) return "resize: neither scales nor sizes";
+  return eao_resize_plan_init(p, c->attr, c->in[0], scales, sizes);
+}
+
+int64_t eao_resize_tap_count(const eao_resize_plan *p, const eao_kcall *c, int32_t d) {
+  int64_t first;
+  return tap_count(p, c->attr, c->in[0], d, &first);
+}
+
+bool eao_resize_is_identity(const eao_resize_plan *p, const eao_kcall *c, int32_t d) {
+  return is_identity(p, c->attr, c->in[0], d);
+}
+
+void eao_resize_taps(const eao_resize_plan *p, const eao_kcall *c, int32_t d, eao_resize_tap *out) {
+  axis_taps(p, c->attr, c->in[0], c->n_in > 1 ? c->in[1] : NULL, d, out);
 }
 
 size_t eao_ref_resize_scratch(const eao_kcall *c) {
   eao_resize_plan p;
-  const char *why;
-  int64_t first, n = 0;
-  if (plan_of(c, &p, &why) != EAO_OK) return 0;
-  for (int32_t d = 0; d < p.rank; d++) n += p.out[d] * tap_count(&p, c->attr, c->in[0], d, &first);
+  int64_t n = 0;
+  if (eao_resize_plan_call(&p, c)) return 0;
+  for (int32_t d = 0; d < p.rank; d++) n += p.out[d] * eao_resize_tap_count(&p, c, d);
   return (size_t)n * sizeof(tap);
 }
 
 eao_status eao_ref_resize(eao_kcall *c) {
   const eao_resize_attr *a = c->attr;
-  const eao_tensor *x = c->in[0], *roi = c->n_in > 1 ? c->in[1] : NULL;
+  const eao_tensor *x = c->in[0];
   eao_tensor *y = c->out[0];
   if (eao_q_call(c) && !eao_q_same(x, y)) return eao_kfail_quant(c);
   eao_resize_plan p;
-  const char *why;
-  eao_status st = plan_of(c, &p, &why);
-  if (st != EAO_OK) return eao_kfail(c, st, why);
+  const char *why = eao_resize_plan_call(&p, c);
+  if (why) return eao_kfail(c, EAO_ERR_SHAPE, why);
   sampler s = {.a = a, .x = x, .rank = x->rank};
   const tap *start[EAO_MAX_RANK];
   tap *next = c->scratch;
   eao_tensor_strides(x, s.stride);
   for (int32_t d = 0; d < x->rank; d++) {
-    int64_t first;
-    s.count[d] = tap_count(&p, a, x, d, &first);
-    axis_taps(&p, a, x, roi, d, next);
+    s.count[d] = eao_resize_tap_count(&p, c, d);
+    eao_resize_taps(&p, c, d, next);
     start[d] = next;
     next += s.count[d] * p.out[d];
   }

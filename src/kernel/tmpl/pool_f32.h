@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) eao_status pool(eao_kcall *c, join_
     for (int64_t ox = 0; ox < g->ow; ox++) {
       int64_t ix = ox * g->sw - g->pl, i = 0;
       eao_pool_taps(ix, g->dw, g->kw, g->w, &t.l0, &t.l1);
-      int64_t taps = (t.k1 - t.k0) * (t.l1 - t.l0);
+      int64_t taps = g->divisor ? g->divisor : (t.k1 - t.k0) * (t.l1 - t.l0);
       if (mean) t.factor = v_all(taps ? 1.0f / (float)taps : 0);
       const float *x = (const float *)c->in[0]->data;
       x += ((r / g->oh * g->h + iy + t.k0 * g->dh) * g->w + ix + t.l0 * g->dw) * g->c;

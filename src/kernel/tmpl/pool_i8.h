@@ -45,21 +45,23 @@ static void sum_block(const task *t, const uint8_t *x, int64_t n, uint8_t flip, 
     }
 }
 
-/* docs/integer-spec.md, avg_pool. sum: of stored values. */
+/* docs/integer-spec.md, avg_pool. sum: of x - z_x. */
 static int32_t average(const task *t, int32_t sum, int32_t n) {
   if (n == 0 || t->x.scale != t->y.scale) {
     float m = n ? t->x.scale / t->y.scale / (float)n : 0;
-    return eao_requant(sum - n * t->x.zero, m, t->y.zero, t->y.lo, t->y.hi);
+    return eao_requant(sum, m, t->y.zero, t->y.lo, t->y.hi);
   }
+  sum += n * t->x.zero;
   int32_t q = (sum > 0 ? sum + n / 2 : sum - n / 2) / n + t->y.zero - t->x.zero;
   return q < t->y.lo ? t->y.lo : q > t->y.hi ? t->y.hi : q;
 }
 
 static void avg_block(const task *t, const uint8_t *x, int64_t n, uint8_t flip, uint8_t *y) {
   int32_t acc[BLOCK], taps = (int32_t)((t->k1 - t->k0) * (t->l1 - t->l0));
+  int32_t count = t->g.divisor ? (int32_t)t->g.divisor : taps;
   sum_block(t, x, n, flip, acc);
   for (int64_t i = 0; i < n; i++)
-    y[i] = (uint8_t)average(t, acc[i] - (flip ? 128 * taps : 0), taps);
+    y[i] = (uint8_t)average(t, acc[i] - (t->x.zero + (flip ? 128 : 0)) * taps, count);
 }
 
 static inline __attribute__((always_inline)) eao_status
