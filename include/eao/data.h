@@ -75,26 +75,42 @@ eao_status eao_image_read(eao_ctx *ctx, const char *path, int32_t channels, eao_
 eao_status eao_image_parse(eao_ctx *ctx, const char *name, const void *data, size_t size,
                            int32_t channels, eao_tensor *out);
 
+/* How images are resized. Libraries differ, and a model is most accurate with what it was trained
+ * with: Pillow (torchvision on PIL images) rounds to 8 bits after each direction, OpenCV works in
+ * fixed point, TensorFlow keeps floats. */
 typedef enum eao_resize {
-  EAO_RESIZE_BILINEAR = 0,  /* two nearest pixels each way, half-pixel centres, no antialiasing */
-  EAO_RESIZE_NEAREST = 1,   /* half-pixel centres */
-  EAO_RESIZE_ANTIALIAS = 2, /* triangle filter as wide as the shrink factor (Pillow's BILINEAR) */
-  EAO_RESIZE_AREA = 3,      /* mean over the covered area when shrinking */
-  EAO_RESIZE_BICUBIC = 4    /* cubic a = -0.5, antialiased (Pillow's BICUBIC) */
+  EAO_RESIZE_BILINEAR = 0,  /* "bilinear": half-pixel centres, no antialiasing, rounded once */
+  EAO_RESIZE_NEAREST = 1,   /* "nearest": half-pixel centres, Pillow's NEAREST */
+  EAO_RESIZE_ANTIALIAS = 2, /* "pillow-bilinear" ("antialias"): Pillow's BILINEAR, bit for bit */
+  EAO_RESIZE_AREA = 3,      /* "area": mean over the covered area, rounded once */
+  EAO_RESIZE_BICUBIC = 4,   /* "pillow-bicubic" ("bicubic"): Pillow's BICUBIC, bit for bit */
+  EAO_RESIZE_PILLOW_LANCZOS = 5, /* "pillow-lanczos" */
+  EAO_RESIZE_PILLOW_BOX = 6,     /* "pillow-box" */
+  EAO_RESIZE_PILLOW_HAMMING = 7, /* "pillow-hamming" */
+  EAO_RESIZE_TF_BILINEAR = 8,    /* "tf-bilinear": tf.image.resize */
+  EAO_RESIZE_TF_BILINEAR_V1 = 9, /* "tf-bilinear-v1": tf.compat.v1, corners at 0 */
+  EAO_RESIZE_TF_NEAREST_V1 = 10, /* "tf-nearest-v1", also OpenCV's INTER_NEAREST */
+  EAO_RESIZE_TF_ANTIALIAS = 11,  /* "tf-antialias": tf.image.resize(antialias=True) */
+  EAO_RESIZE_TF_AREA = 12,       /* "tf-area": tf.image.resize(method="area") */
+  EAO_RESIZE_CV_LINEAR = 13,     /* "opencv-linear": INTER_LINEAR */
+  EAO_RESIZE_CV_AREA = 14,       /* "opencv-area": INTER_AREA, shrinking only */
+  EAO_RESIZE_TF_NEAREST = 15     /* "tf-nearest": tf.image.resize(method="nearest") */
 } eao_resize;
-/* "bilinear", "nearest", "antialias", "area", "bicubic"; -1 when unknown. */
+/* -1 when unknown. */
 int eao_resize_from_name(const char *name);
 
-/* in: u8 [h, w, c]. Rounds to nearest. */
+/* in: u8 [h, w, c]. out: the tf- kinds give f32, unrounded; all others u8. */
 eao_status eao_image_resize(eao_ctx *ctx, const eao_tensor *in, int64_t height, int64_t width,
                             eao_resize kind, eao_tensor *out);
 
 typedef enum eao_fit {
   EAO_FIT_STRETCH = 0, /* both sides scaled independently */
-  EAO_FIT_CROP = 1,    /* short side scaled to fit, the rest of the long side cut off evenly */
-  EAO_FIT_PAD = 2      /* long side scaled to fit, grey (114) around */
+  EAO_FIT_CROP = 1,    /* short side scaled, then the middle cut out: torchvision's Resize and
+                          CenterCrop */
+  EAO_FIT_PAD = 2,     /* long side scaled to fit, grey (114) around */
+  EAO_FIT_CENTRAL = 3  /* the middle cut out, then stretched: tf.image.central_crop and resize */
 } eao_fit;
-int eao_fit_from_name(const char *name); /* "stretch", "crop", "pad"; -1 */
+int eao_fit_from_name(const char *name); /* "stretch", "crop", "pad", "central"; -1 */
 
 /* How pixels become numbers: real = (pixel - mean[c]) / std[c], pixel in 0..255. */
 typedef enum eao_layout_hint {
@@ -108,7 +124,7 @@ typedef struct eao_image_spec {
   eao_layout_hint layout; /* AUTO: the axis of extent 1 or 3 is the channel axis */
   bool bgr;               /* swap red and blue */
   bool stored;            /* integer inputs take pixels as they are (i8: pixel - 128) */
-  float crop_fraction;    /* CROP: the short side is scaled to side / crop_fraction; 0: 1 */
+  float crop_fraction;    /* CROP, CENTRAL: side of the crop / side of the image; 0: 1 */
   float mean[3], std[3];  /* std all 0: 1 */
 } eao_image_spec;
 /* mean and std by name: "raw" (0..255), "unit" (0..1), "signed" (-1..1), "imagenet". false: no

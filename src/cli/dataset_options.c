@@ -49,7 +49,7 @@ static int preprocess(eao_cli *c, eao_image_spec *s) {
   if (!eao_cli_number(c, "crop-fraction", 0.01, 1, &crop)) return EAO_EXIT_USAGE;
   if (crop > 0) {
     s->crop_fraction = (float)crop;
-    s->fit = EAO_FIT_CROP;
+    if (s->fit != EAO_FIT_CENTRAL) s->fit = EAO_FIT_CROP;
   }
   return 0;
 }

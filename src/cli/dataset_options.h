@@ -22,8 +22,15 @@
        false},                                                                                     \
       {"mean", "A[,B,C]", "subtract from pixels (0..255) per channel", false},                     \
       {"std", "A[,B,C]", "then divide by", false},                                                 \
-      {"resize", "KIND", "how images are resized, see docs (default bilinear)", false},            \
-      {"fit", "KIND", "stretch (default), crop (centre), pad (grey around)", false},               \
+      {"resize", "KIND",                                                                           \
+       "bilinear (default), nearest, area, pillow-bilinear, pillow-bicubic,\n"                     \
+       "pillow-lanczos, pillow-box, pillow-hamming, tf-bilinear, tf-bilinear-v1,\n"                \
+       "tf-nearest-v1, tf-nearest, tf-antialias, tf-area, opencv-linear, opencv-area",             \
+       false},                                                                                     \
+      {"fit", "KIND",                                                                              \
+       "stretch (default), crop (short side scaled, middle cut out), central (middle\n"            \
+       "cut out, then stretched), pad (grey around)",                                              \
+       false},                                                                                     \
       {"crop-fraction", "F", "the crop's share of the resized image, e.g. 0.875", false},          \
       {"layout", "KIND", "nchw or nhwc, where an image input's shape does not tell", false}, {     \
     "bgr", NULL, "image channels in the order blue, green, red", false                             \

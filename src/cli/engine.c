@@ -3,15 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int open_package(eao_cli *c, eao_cli_engine *e, const char *path) {
+static int open_session(eao_cli *c, eao_cli_engine *e) {
   size_t size;
-  eao_status s;
-  if (path) {
-    s = eao_package_open(&e->package, path);
-  } else {
-    const void *data = eao_compiled_data(e->compiled, &size);
-    s = eao_package_open_memory(&e->package, data, size);
-  }
+  const void *data = eao_compiled_data(e->compiled, &size);
+  eao_status s = eao_package_open_memory(&e->package, data, size);
   if (s == EAO_OK) {
     size_t bytes = (eao_package_arena_bytes(&e->package) + 63) / 64 * 64;
     e->package_open = true;
@@ -30,15 +25,16 @@ static int open_package(eao_cli *c, eao_cli_engine *e, const char *path) {
     return 0;
   }
   const char *why = eao_package_message(&e->package);
-  fprintf(stderr, "eao %s: %s: %s\n", c->cmd->name, path ? path : "compiled model",
+  fprintf(stderr, "eao %s: compiled model: %s\n", c->cmd->name,
           why && why[0] ? why : eao_status_name(s));
-  return s == EAO_ERR_NOMEM || s == EAO_ERR_IO ? EAO_EXIT_SYSTEM : EAO_EXIT_INPUT;
+  return EAO_EXIT_SYSTEM;
 }
 
-static int open_interp(eao_cli *c, eao_cli_engine *e) {
+/* The interpreter, or what the library has for a package. */
+static int open_runner(eao_cli *c, eao_cli_engine *e, const char *name) {
   eao_status s = eao_runner_create(e->model, &e->runner);
   if (s != EAO_OK) return eao_cli_fail(c, s);
-  e->name = "interp";
+  e->name = name;
   e->n_in = eao_model_input_count(e->model);
   e->n_out = eao_model_output_count(e->model);
   for (uint32_t i = 0; i < e->n_in && i < EAO_CLI_ARGS_MAX; i++) {
@@ -58,15 +54,14 @@ static int open_any(eao_cli *c, const char *path, const char *kind, eao_cli_engi
   bool interp = strcmp(kind, "interp") == 0, compiled = strcmp(kind, "compiled") == 0;
   if (!interp && !compiled && strcmp(kind, "auto") != 0)
     return eao_cli_usage(c, "--engine: no kind '%s'", kind);
-  if (is_package(path)) {
-    if (interp) return eao_cli_usage(c, "--engine interp: a package cannot be interpreted");
-    return open_package(c, e, path);
-  }
+  bool package = is_package(path);
+  if (package && interp)
+    return eao_cli_usage(c, "--engine interp: a package cannot be interpreted");
   int code = eao_cli_load(c, path, EAO_CLI_DIMS_TRY_ONE, &e->model);
   if (code) return code;
-  if (interp) return open_interp(c, e);
+  if (interp || package) return open_runner(c, e, package ? "compiled" : "interp");
   eao_status s = eao_model_compile(e->model, NULL, &e->compiled);
-  if (s == EAO_OK) return open_package(c, e, NULL);
+  if (s == EAO_OK) return open_session(c, e);
   if (compiled) return eao_cli_fail_input(c, s);
   char text[1024];
   snprintf(text, sizeof text, "%s is interpreted, it cannot be compiled: %s", path,
@@ -75,7 +70,7 @@ static int open_any(eao_cli *c, const char *path, const char *kind, eao_cli_engi
   eao_model_destroy(e->model); /* compiling rewrites the graph */
   e->model = NULL;
   code = eao_cli_load(c, path, EAO_CLI_DIMS_TRY_ONE, &e->model);
-  return code ? code : open_interp(c, e);
+  return code ? code : open_runner(c, e, "interp");
 }
 
 int eao_cli_engine_open(eao_cli *c, const char *path, const char *kind, eao_cli_engine *e) {

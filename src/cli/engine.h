@@ -16,7 +16,7 @@
 typedef struct eao_cli_engine {
   eao_cli *c;
   const char *name; /* "compiled" or "interp" */
-  eao_model *model; /* NULL for a package from a file */
+  eao_model *model;
   eao_runner *runner;
   eao_compiled *compiled;
   eao_package package;

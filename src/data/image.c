@@ -63,129 +63,14 @@ eao_status eao_image_read(eao_ctx *ctx, const char *path, int32_t channels, eao_
   return s;
 }
 
-/* ---- resizing: one separable resampler, the kind chooses the filter ---- */
-
-static double filter_value(eao_resize kind, double x) {
-  x = fabs(x);
-  switch (kind) {
-  case EAO_RESIZE_AREA: return x <= 0.5 ? 1 : 0;
-  case EAO_RESIZE_BICUBIC: /* Keys 1981, a = -1/2 */
-    return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
-  default: return x < 1 ? 1 - x : 0;
-  }
-}
-
-typedef struct taps {
-  int64_t first, n;
-  float *w;
-} taps;
-
-/* Weights of one output coordinate; w has room for `cap` of them. */
-static void taps_of(eao_resize kind, int64_t in, int64_t out, int64_t i, int64_t cap, taps *t) {
-  double scale = (double)in / (double)out, center = ((double)i + 0.5) * scale;
-  if (kind == EAO_RESIZE_NEAREST) {
-    t->first = (int64_t)center < in ? (int64_t)center : in - 1;
-    t->n = 1;
-    t->w[0] = 1;
-    return;
-  }
-  double wide = kind == EAO_RESIZE_BILINEAR || scale < 1 ? 1 : scale;
-  if (kind == EAO_RESIZE_AREA && scale < 1) kind = EAO_RESIZE_BILINEAR;
-  double support = wide * (kind == EAO_RESIZE_BICUBIC ? 2 : kind == EAO_RESIZE_AREA ? 0.5 : 1);
-  int64_t lo = (int64_t)floor(center - support), hi = (int64_t)ceil(center + support);
-  if (kind == EAO_RESIZE_AREA) hi--; /* the cell that contains the upper edge */
-  double sum = 0;
-  t->first = lo < 0 ? 0 : lo;
-  t->n = 0;
-  for (int64_t k = t->first; k < in && k <= hi && t->n < cap; k++) {
-    double w;
-    if (kind == EAO_RESIZE_AREA) { /* overlap of pixel [k, k+1) with the covered interval */
-      double a = fmax((double)k, center - support), b = fmin((double)k + 1, center + support);
-      w = fmax(b - a, 0);
-    } else {
-      w = filter_value(kind, ((double)k + 0.5 - center) / wide);
-    }
-    t->w[t->n++] = (float)w;
-    sum += w;
-  }
-  /* Pixels beyond the edge are left out and the rest renormalised, except that plain bilinear
-   * repeats the edge; with two taps that is the same. */
-  for (int64_t k = 0; k < t->n; k++) t->w[k] = (float)(t->w[k] / sum);
-}
-
-static eao_status make_taps(eao_ctx *ctx, eao_resize kind, int64_t in, int64_t out, taps **res,
-                            float **weights) {
-  int64_t cap = 2 * (in / out + 1) * 2 + 4;
-  if (cap > in + 4) cap = in + 4;
-  *res = eao_alloc(ctx, (size_t)out * sizeof **res);
-  *weights = eao_alloc(ctx, (size_t)out * (size_t)cap * sizeof **weights);
-  if (!*res || !*weights) return EAO_NOMEM(ctx);
-  for (int64_t i = 0; i < out; i++) {
-    (*res)[i].w = *weights + i * cap;
-    taps_of(kind, in, out, i, cap, &(*res)[i]);
-  }
-  return EAO_OK;
-}
-
-static uint8_t to_u8(float v) {
-  return (uint8_t)(v <= 0 ? 0 : v >= 255 ? 255 : v + 0.5F);
-}
-
-/* in: u8 [h,w,c] -> f32 [h, out_w, c] of one row; as_u8: rounded to bytes in between, too. */
-static void resize_row(const uint8_t *in, const taps *t, int64_t out_w, int64_t c, bool as_u8,
-                       float *out) {
-  for (int64_t x = 0; x < out_w; x++) {
-    for (int64_t k = 0; k < c; k++) {
-      float sum = 0;
-      for (int64_t j = 0; j < t[x].n; j++) sum += t[x].w[j] * (float)in[(t[x].first + j) * c + k];
-      out[x * c + k] = as_u8 ? (float)to_u8(sum) : sum;
-    }
-  }
-}
-
-eao_status eao_image_resize(eao_ctx *ctx, const eao_tensor *in, int64_t height, int64_t width,
-                            eao_resize kind, eao_tensor *out) {
-  int64_t h = in->dim[0], w = in->dim[1], c = in->dim[2], row = width * c;
-  taps *tx = NULL, *ty = NULL;
-  float *wx = NULL, *wy = NULL, *mid = NULL;
-  /* Pillow keeps bytes between its two passes, and what overshoots is lost there. */
-  bool as_u8 = kind == EAO_RESIZE_ANTIALIAS || kind == EAO_RESIZE_BICUBIC;
-  EAO_TRY(eao_image_create(ctx, height, width, c, out));
-  eao_status s = make_taps(ctx, kind, w, width, &tx, &wx);
-  if (s == EAO_OK) s = make_taps(ctx, kind, h, height, &ty, &wy);
-  if (s == EAO_OK && !(mid = eao_alloc(ctx, (size_t)(h * row) * sizeof *mid))) s = EAO_NOMEM(ctx);
-  for (int64_t y = 0; s == EAO_OK && y < h; y++)
-    resize_row((const uint8_t *)in->data + y * w * c, tx, width, c, as_u8, mid + y * row);
-  for (int64_t y = 0; s == EAO_OK && y < height; y++) {
-    uint8_t *d = (uint8_t *)out->data + y * row;
-    for (int64_t x = 0; x < row; x++) {
-      float sum = 0;
-      for (int64_t j = 0; j < ty[y].n; j++) sum += ty[y].w[j] * mid[(ty[y].first + j) * row + x];
-      d[x] = to_u8(sum);
-    }
-  }
-  eao_free(ctx, mid);
-  eao_free(ctx, tx);
-  eao_free(ctx, ty);
-  eao_free(ctx, wx);
-  eao_free(ctx, wy);
-  if (s != EAO_OK) eao_tensor_destroy(ctx, out);
-  return s;
-}
-
 static int index_of(const char *const *names, size_t n, const char *name) {
   for (size_t i = 0; i < n; i++)
     if (strcmp(names[i], name) == 0) return (int)i;
   return -1;
 }
 
-int eao_resize_from_name(const char *name) {
-  static const char *const names[] = {"bilinear", "nearest", "antialias", "area", "bicubic"};
-  return index_of(names, EAO_COUNT(names), name);
-}
-
 int eao_fit_from_name(const char *name) {
-  static const char *const names[] = {"stretch", "crop", "pad"};
+  static const char *const names[] = {"stretch", "crop", "pad", "central"};
   return index_of(names, EAO_COUNT(names), name);
 }
 
@@ -204,20 +89,22 @@ bool eao_image_scaling(eao_image_spec *spec, const char *name) {
 
 /* ---- fitting to an input ---- */
 
-/* Copies the h x w window at (y, x) of `from`; outside of it: grey. */
+/* Copies the h x w window at (y, x) of `from` (u8 or f32); outside of it: grey. */
 static eao_status window(eao_ctx *ctx, const eao_tensor *from, int64_t y, int64_t x, int64_t h,
                          int64_t w, eao_tensor *out) {
   enum { GREY = 114 };
   int64_t c = from->dim[2];
-  EAO_TRY(eao_image_create(ctx, h, w, c, out));
-  memset(out->data, GREY, (size_t)(h * w * c));
+  size_t pixel = (size_t)c * (from->dtype == EAO_F32 ? sizeof(float) : 1);
+  EAO_TRY(eao_tensor_create(ctx, from->dtype, 3, (int64_t[]){h, w, c}, out));
+  if (from->dtype == EAO_U8) memset(out->data, GREY, (size_t)(h * w * c));
+  for (int64_t i = 0; from->dtype == EAO_F32 && i < h * w * c; i++) ((float *)out->data)[i] = GREY;
   for (int64_t i = 0; i < h; i++) {
     if (i + y < 0 || i + y >= from->dim[0]) continue;
     int64_t x0 = x < 0 ? -x : 0, x1 = from->dim[1] - x < w ? from->dim[1] - x : w;
     if (x1 > x0)
-      memcpy((uint8_t *)out->data + (i * w + x0) * c,
-             (const uint8_t *)from->data + ((i + y) * from->dim[1] + x + x0) * c,
-             (size_t)((x1 - x0) * c));
+      memcpy((uint8_t *)out->data + (size_t)(i * w + x0) * pixel,
+             (const uint8_t *)from->data + (size_t)((i + y) * from->dim[1] + x + x0) * pixel,
+             (size_t)(x1 - x0) * pixel);
   }
   return EAO_OK;
 }
@@ -227,13 +114,52 @@ static int64_t scaled(int64_t side, double by) {
   return v < 1 ? 1 : v;
 }
 
+static double share_of(const eao_image_spec *spec) {
+  return spec->crop_fraction > 0 ? (double)spec->crop_fraction : 1;
+}
+
+/* torchvision's Resize(short side) and CenterCrop: the long side is truncated, the offset rounded
+ * to even. */
+static eao_status fit_crop(eao_ctx *ctx, const eao_tensor *image, int64_t h, int64_t w,
+                           const eao_image_spec *spec, eao_tensor *out) {
+  int64_t ih = image->dim[0], iw = image->dim[1], sh, sw;
+  if ((double)h / (double)ih > (double)w / (double)iw) {
+    sh = scaled(h, 1 / share_of(spec));
+    sw = sh * iw / ih;
+  } else {
+    sw = scaled(w, 1 / share_of(spec));
+    sh = sw * ih / iw;
+  }
+  if (sh < h) sh = h;
+  if (sw < w) sw = w;
+  eao_tensor t;
+  EAO_TRY(eao_image_resize(ctx, image, sh, sw, spec->resize, &t));
+  eao_status s = window(ctx, &t, (int64_t)rint((double)(sh - h) / 2),
+                        (int64_t)rint((double)(sw - w) / 2), h, w, out);
+  eao_tensor_destroy(ctx, &t);
+  return s;
+}
+
+/* tf.image.central_crop, then resized. */
+static eao_status fit_central(eao_ctx *ctx, const eao_tensor *image, int64_t h, int64_t w,
+                              const eao_image_spec *spec, eao_tensor *out) {
+  int64_t ih = image->dim[0], iw = image->dim[1];
+  int64_t y = (int64_t)(((double)ih - (double)ih * share_of(spec)) / 2);
+  int64_t x = (int64_t)(((double)iw - (double)iw * share_of(spec)) / 2);
+  eao_tensor t;
+  EAO_TRY(window(ctx, image, y, x, ih - 2 * y, iw - 2 * x, &t));
+  eao_status s = eao_image_resize(ctx, &t, h, w, spec->resize, out);
+  eao_tensor_destroy(ctx, &t);
+  return s;
+}
+
 static eao_status fit(eao_ctx *ctx, const eao_tensor *image, int64_t h, int64_t w,
                       const eao_image_spec *spec, eao_tensor *out) {
   if (spec->fit == EAO_FIT_STRETCH) return eao_image_resize(ctx, image, h, w, spec->resize, out);
+  if (spec->fit == EAO_FIT_CROP) return fit_crop(ctx, image, h, w, spec, out);
+  if (spec->fit == EAO_FIT_CENTRAL) return fit_central(ctx, image, h, w, spec, out);
   double fy = (double)h / (double)image->dim[0], fx = (double)w / (double)image->dim[1];
-  double by = spec->fit == EAO_FIT_PAD ? fmin(fy, fx) : fmax(fy, fx);
-  if (spec->fit == EAO_FIT_CROP && spec->crop_fraction > 0) by /= (double)spec->crop_fraction;
-  int64_t sh = scaled(image->dim[0], by), sw = scaled(image->dim[1], by);
+  int64_t sh = scaled(image->dim[0], fmin(fy, fx)), sw = scaled(image->dim[1], fmin(fy, fx));
   eao_tensor t;
   EAO_TRY(eao_image_resize(ctx, image, sh, sw, spec->resize, &t));
   eao_status s = window(ctx, &t, (sh - h) / 2, (sw - w) / 2, h, w, out);
@@ -266,43 +192,48 @@ static eao_status find_axes(eao_ctx *ctx, const eao_tensor *type, eao_layout_hin
   return EAO_OK;
 }
 
-static void store_pixel(eao_tensor *t, int64_t i, uint8_t px, int64_t c,
+static void store_pixel(eao_tensor *t, int64_t i, double px, int64_t c,
                         const eao_image_spec *spec) {
   if (spec->stored && !eao_dtype_is_float(t->dtype)) {
-    eao_set_i64(t, i, t->dtype == EAO_I8 ? px - 128 : px);
+    eao_set_f64(t, i, rint(t->dtype == EAO_I8 ? px - 128 : px));
     return;
   }
-  double v = ((double)px - (double)spec->mean[c]) / (spec->std[c] != 0 ? (double)spec->std[c] : 1);
+  double v = (px - (double)spec->mean[c]) / (spec->std[c] != 0 ? (double)spec->std[c] : 1);
   if (t->quant.n) v = v / (double)eao_quant_scale(t, i) + eao_quant_zero(t, i);
   eao_set_f64(t, i, eao_dtype_is_float(t->dtype) ? v : rint(v));
+}
+
+/* px: u8 or f32 [h, w, c] -> out with its axes. */
+static void store_image(const eao_tensor *px, const axes *a, const eao_image_spec *spec,
+                        eao_tensor *out) {
+  int64_t n = px->dim[0] * px->dim[1], c = px->dim[2];
+  bool channels_first = a->c < a->h;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t k = 0; k < c; k++) {
+      int64_t from = i * c + (spec->bgr && c == 3 ? 2 - k : k);
+      store_pixel(out, channels_first ? k * n + i : i * c + k, eao_get_f64(px, from), k, spec);
+    }
 }
 
 eao_status eao_image_to_input(eao_ctx *ctx, const eao_tensor *image, const eao_tensor *type,
                               const eao_image_spec *spec, eao_tensor *out) {
   axes a;
-  eao_tensor px, sized = {0};
+  eao_tensor colored, px = {0};
   int64_t dim[EAO_MAX_RANK] = {1, 1, 1, 1};
   memset(out, 0, sizeof *out);
   EAO_TRY(find_axes(ctx, type, spec->layout, &a));
-  int64_t h = type->dim[a.h] < 0 ? image->dim[0] : type->dim[a.h],
-          w = type->dim[a.w] < 0 ? image->dim[1] : type->dim[a.w], c = type->dim[a.c];
-  dim[a.h] = h;
-  dim[a.w] = w;
-  dim[a.c] = c;
-  EAO_TRY(fit(ctx, image, h, w, spec, &px));
-  eao_status s = set_channels(ctx, (int32_t)c, &px);
-  if (s == EAO_OK) s = eao_tensor_create(ctx, type->dtype, type->rank, dim, &sized);
+  dim[a.h] = type->dim[a.h] < 0 ? image->dim[0] : type->dim[a.h];
+  dim[a.w] = type->dim[a.w] < 0 ? image->dim[1] : type->dim[a.w];
+  dim[a.c] = type->dim[a.c];
+  EAO_TRY(window(ctx, image, 0, 0, image->dim[0], image->dim[1], &colored));
+  eao_status s = set_channels(ctx, (int32_t)dim[a.c], &colored);
+  if (s == EAO_OK) s = fit(ctx, &colored, dim[a.h], dim[a.w], spec, &px);
+  if (s == EAO_OK) s = eao_tensor_create(ctx, type->dtype, type->rank, dim, out);
   if (s == EAO_OK) {
-    sized.quant = type->quant;
-    bool channels_first = a.c < a.h;
-    const uint8_t *p = px.data;
-    for (int64_t i = 0; i < h * w; i++)
-      for (int64_t k = 0; k < c; k++) {
-        int64_t from = spec->bgr && c == 3 ? 2 - k : k;
-        store_pixel(&sized, channels_first ? k * h * w + i : i * c + k, p[i * c + from], k, spec);
-      }
-    *out = sized;
+    out->quant = type->quant;
+    store_image(&px, &a, spec, out);
   }
+  eao_tensor_destroy(ctx, &colored);
   eao_tensor_destroy(ctx, &px);
   return s;
 }

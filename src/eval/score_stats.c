@@ -84,12 +84,14 @@ eao_status eao_auc(eao_ctx *ctx, const double *score, const uint8_t *label, int6
     qsort(s, (size_t)n, sizeof *s, by_score);
     out->metric = EAO_METRIC_AUC;
     out->value = area(s, NULL, n);
+    uint32_t kept = 0; /* resamples that lack a class have no area */
     for (uint32_t r = 0; r < resamples; r++) {
       memset(times, 0, (size_t)n * sizeof *times);
       for (int64_t i = 0; i < n; i++) times[eao_rng_below(&rng, (uint64_t)n)]++;
-      areas[r] = area(s, times, n);
+      areas[kept] = area(s, times, n);
+      if (!isnan(areas[kept])) kept++;
     }
-    eao_percentiles(areas, resamples, &out->lo, &out->hi);
+    eao_percentiles(areas, kept, &out->lo, &out->hi);
   }
   eao_free(ctx, s);
   eao_free(ctx, times);
