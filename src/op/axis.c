@@ -13,7 +13,11 @@ static eao_status infer_softmax(eao_infer *f) {
   int32_t axis;
   EAO_TRY(eao_infer_types(f, "x", f->in[0], EAO_TYPES_FLOAT | EAO_TYPES_QUANT));
   EAO_TRY(check_axis(f, attr->axis, &axis));
+  eao_dtype declared = f->out[0].dtype;
   eao_infer_like(f, 0, f->in[0]);
+  /* A quantised result may be of another width. */
+  if (f->in[0]->quant.n && f->out[0].quant.n && eao_dtype_is_int(declared))
+    f->out[0].dtype = declared;
   return EAO_OK;
 }
 

@@ -213,10 +213,26 @@ static int64_t rescale(const eao_qparam *x, const eao_qparam *y, bool short_fact
   return v < y->lo ? y->lo : v > y->hi ? y->hi : v;
 }
 
+/* To or from 32 bits: the fixed-point rule, which saturates. */
+static eao_status requantize32(eao_kcall *c) {
+  const eao_tensor *x = c->in[0];
+  eao_tensor *y = c->out[0];
+  if (x->quant.n != 1 || y->quant.n != 1) return no_rule(c);
+  eao_fixed m = eao_fixed_from((double)eao_quant_scale(x, 0) / (double)eao_quant_scale(y, 0));
+  int64_t lo = eao_dtype_min(y->dtype), hi = eao_dtype_max(y->dtype), total = eao_tensor_count(y);
+  for (int64_t i = 0; i < total; i++) {
+    int32_t v = eao_sat32(eao_get_i64(x, i) - eao_quant_zero(x, 0));
+    int64_t q = (int64_t)eao_fixed_mul(v, m) + eao_quant_zero(y, 0);
+    eao_set_i64(y, i, q < lo ? lo : q > hi ? hi : q);
+  }
+  return EAO_OK;
+}
+
 static eao_status requantize(eao_kcall *c) {
   const eao_tensor *x = c->in[0];
   eao_tensor *y = c->out[0];
   eao_qparam p, q;
+  if (x->dtype == EAO_I32 || y->dtype == EAO_I32) return requantize32(c);
   if (!eao_q_param(x, &p) || !eao_q_param(y, &q)) return no_rule(c);
   bool short_factor =
       x->dtype == y->dtype && eao_dtype_bits(x->dtype) == 8 && fits_q8_8(p.scale / q.scale);
