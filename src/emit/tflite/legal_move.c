@@ -61,7 +61,13 @@ static eao_status alias(eao_tfe *e, const eao_node *n) {
 static eao_status narrow(eao_tfe *e, eao_vid v, eao_vid *out) {
   EAO_TRY(eao_tfe_plain(e, v, out));
   const eao_tensor *t = &e->to->value[*out].t;
-  if (t->data || t->dtype != EAO_I64) return EAO_OK;
+  if (t->dtype != EAO_I64) return EAO_OK;
+  if (t->data && t->rank <= 1 && eao_tensor_count(t) <= EAO_MAX_INTS) {
+    int64_t list[EAO_MAX_INTS];
+    int32_t count = (int32_t)eao_tensor_count(t);
+    for (int32_t i = 0; i < count; i++) list[i] = eao_get_i64(t, i);
+    return eao_tfe_i32(e, list, t->rank == 0 ? -1 : count, out);
+  }
   struct {
     int32_t to;
   } cast = {EAO_I32};
@@ -192,6 +198,51 @@ static eao_status split(eao_tfe *e, const eao_node *n) {
   return eao_tfe_node(e, EAO_OP_split, &a, in, 2, out, n->n_out);
 }
 
+/* A computed list for axes first, first + 1, ...: begins with `fill` for the axes before them. */
+static eao_status shifted_list(eao_tfe *e, eao_vid v, int32_t first, int64_t fill, eao_vid *out) {
+  int64_t list[EAO_MAX_RANK];
+  eao_vid in[2];
+  eao_axis_attr axis = {0};
+  EAO_TRY(narrow(e, v, out));
+  if (first == 0) return EAO_OK;
+  for (int32_t i = 0; i < first; i++) list[i] = fill;
+  EAO_TRY(eao_tfe_i32(e, list, first, &in[0]));
+  in[1] = *out;
+  EAO_TRY(eao_tfe_temp_of(e, EAO_I32, out));
+  return eao_tfe_node(e, EAO_OP_concat, &axis, in, 2, out, 1);
+}
+
+/* Starts or ends that are computed, for consecutive axes. (An end beyond the extent is clipped, as
+ * in ONNX; the largest 64-bit integers, which mean "to the end", survive the narrowing cast by
+ * saturating only when they are constants.) */
+static eao_status computed_slice(eao_tfe *e, const eao_node *n) {
+  const eao_tensor *x = eao_tfe_type(e, n->in[0]), *starts = eao_tfe_type(e, n->in[1]);
+  int64_t axes[EAO_MAX_RANK], step[EAO_MAX_RANK];
+  int32_t k, m;
+  eao_strided_slice_attr a = {0};
+  eao_vid in[4], out;
+  if (starts->rank != 1 || starts->dim[0] < 1 || x->rank < 1)
+    return eao_tfe_fail(e, "computed limits of unknown number");
+  k = (int32_t)starts->dim[0];
+  for (int32_t i = 0; i < k && i < EAO_MAX_RANK; i++) axes[i] = i;
+  if (n->n_in > 3 && n->in[3] != EAO_NONE)
+    EAO_TRY(eao_tfe_list(e, "the axes", n->in[3], axes, EAO_MAX_RANK, &m));
+  int32_t first = from_end(axes[0], x->rank);
+  for (int32_t i = 0; i < k; i++)
+    if (from_end(axes[i], x->rank) != first + i)
+      return eao_tfe_fail(e, "computed limits of scattered axes");
+  for (int32_t i = 0; i < first + k; i++) step[i] = 1;
+  if (n->n_in > 4 && n->in[4] != EAO_NONE)
+    EAO_TRY(eao_tfe_list(e, "the steps", n->in[4], step + first, EAO_MAX_RANK - first, &m));
+  a.begin_mask = a.end_mask = ((int64_t)1 << first) - 1;
+  EAO_TRY(eao_tfe_plain(e, n->in[0], &in[0]));
+  EAO_TRY(shifted_list(e, n->in[1], first, 0, &in[1]));
+  EAO_TRY(shifted_list(e, n->in[2], first, 0, &in[2]));
+  EAO_TRY(eao_tfe_i32(e, step, first + k, &in[3]));
+  EAO_TRY(eao_tfe_out(e, n->out[0], false, &out));
+  return eao_tfe_node(e, EAO_OP_strided_slice, &a, in, 4, &out, 1);
+}
+
 /* Lists for named axes become lists for all of them. */
 static eao_status slice(eao_tfe *e, const eao_node *n) {
   int32_t rank = eao_tfe_type(e, n->in[0])->rank, k, m;
@@ -199,6 +250,8 @@ static eao_status slice(eao_tfe *e, const eao_node *n) {
   eao_strided_slice_attr a = {0};
   eao_vid in[4], out;
   if (rank < 1) return eao_tfe_fail(e, "an input of unknown rank");
+  if (!eao_tfe_type(e, n->in[1])->data || !eao_tfe_type(e, n->in[2])->data)
+    return computed_slice(e, n);
   bool last = eao_tfe_only_last(e, n->in[0]);
   EAO_TRY(eao_tfe_list(e, "the start", n->in[1], list[0], EAO_MAX_RANK, &k));
   EAO_TRY(eao_tfe_list(e, "the end", n->in[2], list[1], EAO_MAX_RANK, &m));
@@ -524,6 +577,22 @@ static eao_status while_op(eao_tfe *e, const eao_node *n) {
   return control_node(e, n, &r);
 }
 
+/* LiteRT dequantises 8- and 16-bit integers only; a wider constant is computed here. */
+static eao_status dequantize(eao_tfe *e, const eao_node *n) {
+  const eao_tensor *x = eao_tfe_type(e, n->in[0]);
+  if (x->dtype != EAO_I32 || !x->data) return eao_tfe_copy(e, n);
+  eao_tensor y = *eao_tfe_type(e, n->out[0]);
+  y.rank = x->rank;
+  memcpy(y.dim, x->dim, sizeof y.dim);
+  y.data = eao_arena_array(&e->to->arena, (uint64_t)eao_tensor_count(x) + 1, 8);
+  if (!y.data) return EAO_NOMEM(e->ctx);
+  for (int64_t i = 0; i < eao_tensor_count(x); i++) {
+    int64_t q = eao_get_i64(x, i) - (x->quant.n ? eao_quant_zero(x, i) : 0);
+    eao_set_f64(&y, i, (double)((float)q * (x->quant.n ? eao_quant_scale(x, i) : 1)));
+  }
+  return eao_graph_add_value(e->to, e->from->value[n->out[0]].name, &y, &e->value[n->out[0]].plain);
+}
+
 static eao_tfe_fn find_move(uint16_t op) {
   switch (op) {
   case EAO_OP_identity:
@@ -560,6 +629,7 @@ static eao_tfe_fn find_move(uint16_t op) {
   case EAO_OP_argmin: return arg_extreme;
   case EAO_OP_topk: return topk;
   case EAO_OP_resize: return resize;
+  case EAO_OP_dequantize: return dequantize;
   case EAO_OP_if: return if_op;
   case EAO_OP_while: return while_op;
   default: return NULL;

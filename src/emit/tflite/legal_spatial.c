@@ -179,6 +179,24 @@ static eao_status conv_weights(eao_tfe *e, const eao_conv_attr *a, const eao_nod
   return eao_tfe_permute(e, *out, perm, w->rank, out);
 }
 
+/* LiteRT's convolutions want a bias: zeros where there is none. */
+static eao_status bias(eao_tfe *e, const eao_node *n, int64_t outputs, eao_vid *out) {
+  const eao_tensor *x = eao_tfe_type(e, n->in[0]), *w = eao_tfe_type(e, n->in[1]);
+  if (n->n_in > 2 && n->in[2] != EAO_NONE) return eao_tfe_plain(e, n->in[2], out);
+  eao_tensor t = {.dtype = x->dtype, .rank = 1, .dim = {outputs}};
+  if (outputs < 0) return eao_tfe_fail(e, "an unknown number of outputs");
+  if (x->quant.n == 1 && w->quant.n) {
+    float *scale = eao_arena_array(&e->to->arena, (uint64_t)w->quant.n, sizeof *scale);
+    if (!scale) return EAO_NOMEM(e->ctx);
+    for (int32_t i = 0; i < w->quant.n; i++) scale[i] = x->quant.scale[0] * w->quant.scale[i];
+    t.dtype = EAO_I32;
+    t.quant = (eao_quant){w->quant.axis < 0 ? -1 : 0, w->quant.n, scale, NULL};
+  }
+  t.data = eao_arena_array(&e->to->arena, (uint64_t)outputs + 1, 8);
+  if (!t.data) return EAO_NOMEM(e->ctx);
+  return eao_graph_add_value(e->to, "", &t, out);
+}
+
 static eao_status conv(eao_tfe *e, const eao_node *n) {
   const eao_conv_attr *a = n->attr;
   const eao_tensor *w = eao_tfe_type(e, n->in[1]);
@@ -199,7 +217,8 @@ static eao_status conv(eao_tfe *e, const eao_node *n) {
       a->w_layout == EAO_WLAYOUT_1KO || (win.n < 3 && a->group > 1 && w->dim[i_axis] == 1);
   EAO_TRY(input_last(e, n->in[0], a->layout, &in[0]));
   EAO_TRY(conv_weights(e, a, n, depthwise, &in[1]));
-  EAO_TRY(eao_tfe_plain(e, n->n_in > 2 ? n->in[2] : EAO_NONE, &in[2]));
+  int32_t o_axis = a->w_layout == EAO_WLAYOUT_1KO ? w->rank - 1 : 0;
+  EAO_TRY(bias(e, n, w->dim[o_axis], &in[2]));
   EAO_TRY(tail_init(e, &t, n, a->layout, one_dim, &a->act));
   if (one_dim) {
     eao_tensor wt = e->to->value[in[1]].t;
@@ -220,7 +239,7 @@ static eao_status conv(eao_tfe *e, const eao_node *n) {
   r.strides = ints(win.n, win.stride);
   r.dilations = ints(win.n, win.dilation);
   if (!t.act) r.act = a->act;
-  EAO_TRY(eao_tfe_node(e, EAO_OP_conv, &r, in, in[2] == EAO_NONE ? 2 : 3, &t.before, 1));
+  EAO_TRY(eao_tfe_node(e, EAO_OP_conv, &r, in, 3, &t.before, 1));
   return tail_finish(e, &t, &a->act);
 }
 

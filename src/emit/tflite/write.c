@@ -377,6 +377,7 @@ static eao_status write_graph(eao_tfw_sub *s, uint32_t index, int32_t *io) {
   }
   for (uint32_t i = 0; i < g->n_state; i++) {
     int32_t value;
+    if (eao_tfw_in_place(g, i)) continue;
     EAO_TRY(eao_tfw_tensor(s, g->state[i].out, &value));
     EAO_TRY(assign(s, resource[i], value));
   }
