@@ -46,9 +46,11 @@ typedef struct packing {
   eao_conv_weights w;
   int64_t o, rows, runs, run, run_step; /* rows of the kernel; weights of a run, spatial step */
   int64_t nr, padded, groups;           /* groups of four weights an output has */
+  bool signed_x;
 } packing;
 
-int32_t eao_conv_i8_head_init(eao_conv_i8_head *h, const eao_kcall *c, const eao_act *act) {
+int32_t eao_conv_i8_head_init(eao_conv_i8_head *h, const eao_kcall *c, const eao_act *act,
+                              bool signed_x) {
   const eao_tensor *x = c->in[0], *w = c->in[1];
   eao_qparam qx, qy;
   int32_t zero = 0;
@@ -56,8 +58,8 @@ int32_t eao_conv_i8_head_init(eao_conv_i8_head *h, const eao_kcall *c, const eao
   eao_q_param_act(c->out[0], act, &qy);
   weight_zero(w, &zero);
   memset(h, 0, sizeof *h);
-  h->flip = x->dtype == EAO_I8 ? 0x80 : 0;
-  h->z_u = qx.zero + h->flip;
+  h->flip = (x->dtype == EAO_I8) == signed_x ? 0 : 0x80;
+  h->z_u = qx.zero + (signed_x ? -h->flip : h->flip);
   h->w_rest = (w->dtype == EAO_U8 ? 128 : 0) - zero;
   h->z_y = qy.zero;
   h->lo = qy.lo;
@@ -77,7 +79,7 @@ void eao_conv_i8_fold(const eao_kcall *c, int64_t o, int32_t z_u, uint32_t weigh
 
 static void pack_constants(const eao_kcall *c, const eao_act *act, const packing *p, void *out) {
   eao_conv_i8_head *h = out;
-  int32_t zero = eao_conv_i8_head_init(h, c, act), *bias = (int32_t *)(void *)(h + 1);
+  int32_t zero = eao_conv_i8_head_init(h, c, act, p->signed_x), *bias = (int32_t *)(void *)(h + 1);
   float *m = (float *)(bias + p->padded);
   memset(bias, 0, (size_t)p->padded * 8);
   for (int64_t o = 0; o < p->o; o++) {
@@ -121,10 +123,10 @@ static size_t pack(const eao_kcall *c, const eao_act *act, packing *p, int64_t i
   return sizeof(eao_conv_i8_head) + (size_t)p->padded * 8 + (size_t)(p->padded * p->groups * 4);
 }
 
-size_t eao_conv_i8_pack(const eao_kcall *c, void *out, int64_t nr) {
+size_t eao_conv_i8_pack(const eao_kcall *c, void *out, int64_t nr, bool signed_x) {
   const eao_conv_attr *a = c->attr;
   eao_conv_geom g;
-  packing p = {.nr = nr};
+  packing p = {.nr = nr, .signed_x = signed_x};
   eao_conv_geom_init(&g, c);
   eao_conv_weights_init(&p.w, c->in[1], a->w_layout);
   bool whole_row = g.dw == 1 || g.kw == 1;
@@ -136,7 +138,7 @@ size_t eao_conv_i8_pack(const eao_kcall *c, void *out, int64_t nr) {
   return pack(c, &a->act, &p, g.c, out);
 }
 
-size_t eao_fc_i8_pack(const eao_kcall *c, void *out, int64_t nr) {
+size_t eao_fc_i8_pack(const eao_kcall *c, void *out, int64_t nr, bool signed_x) {
   const eao_fully_connected_attr *a = c->attr;
   const eao_tensor *w = c->in[1];
   packing p = {.w = {.so = w->dim[1], .si = 1},
@@ -144,6 +146,7 @@ size_t eao_fc_i8_pack(const eao_kcall *c, void *out, int64_t nr) {
                .rows = 1,
                .runs = 1,
                .run = w->dim[1],
-               .nr = nr};
+               .nr = nr,
+               .signed_x = signed_x};
   return pack(c, &a->act, &p, w->dim[1], out);
 }

@@ -24,7 +24,7 @@ size_t eao_depthwise_i8_pack(const eao_kcall *c, void *out, int64_t ch) {
   int64_t blocks = (g.c + ch - 1) / ch, bytes = eao_depthwise_i8_block(g.kh, g.kw, ch);
   if (!out) return sizeof(eao_conv_i8_head) + (size_t)(blocks * bytes);
   eao_conv_i8_head *h = out;
-  int32_t zero = eao_conv_i8_head_init(h, c, &a->act);
+  int32_t zero = eao_conv_i8_head_init(h, c, &a->act, false);
   for (int64_t b = 0; b < blocks; b++) {
     char *at = (char *)(h + 1) + b * bytes;
     int32_t *bias = (int32_t *)(void *)at;

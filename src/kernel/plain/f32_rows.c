@@ -28,5 +28,7 @@
 
 CONV(avx2, 16)
 CONV(avx512, 32)
+CONV(neon, 8)
 DEPTHWISE(avx2, 8)
 DEPTHWISE(avx512, 16)
+DEPTHWISE(neon, 4)

@@ -1,12 +1,12 @@
 /* The compile-time functions of the 8-bit kernels' rows in kernels.def; see f32_rows.c. */
 #include "kernel/plain/depthwise_i8.h"
 
-#define CONV(isa, nr)                                                                              \
+#define CONV(isa, nr, signed_x)                                                                    \
   bool eao_k_conv_i8_##isa##_match(const eao_kcall *c) {                                           \
     return eao_conv_i8_match(c);                                                                   \
   }                                                                                                \
   size_t eao_k_conv_i8_##isa##_pack(const eao_kcall *c, void *out) {                               \
-    return eao_conv_i8_pack(c, out, nr);                                                           \
+    return eao_conv_i8_pack(c, out, nr, signed_x);                                                 \
   }                                                                                                \
   size_t eao_k_conv_i8_##isa##_scratch(const eao_kcall *c, uint32_t n_part) {                      \
     return eao_conv_i8_scratch(c, n_part);                                                         \
@@ -15,11 +15,12 @@
     return eao_fc_i8_match(c);                                                                     \
   }                                                                                                \
   size_t eao_k_fc_i8_##isa##_pack(const eao_kcall *c, void *out) {                                 \
-    return eao_fc_i8_pack(c, out, nr);                                                             \
+    return eao_fc_i8_pack(c, out, nr, signed_x);                                                   \
   }
 
-CONV(avxvnni, 16)
-CONV(avx512vnni, 32)
+CONV(avxvnni, 16, false)
+CONV(avx512vnni, 32, false)
+CONV(dotprod, 8, true)
 
 #define DEPTHWISE(isa, ch)                                                                         \
   bool eao_k_depthwise_i8_##isa##_match(const eao_kcall *c) {                                      \
@@ -30,3 +31,4 @@ CONV(avx512vnni, 32)
   }
 
 DEPTHWISE(avx512vnni, 32)
+DEPTHWISE(neon, 16)
