@@ -193,7 +193,7 @@ typedef struct eao_quantize_opts {
   uint32_t n_samples; /* for calibration, 1 or more; 300 to 512 are enough */
   uint32_t n_check;   /* of these, the last ones measure the error; 0: 32 (or n_samples) */
   eao_range_kind range;
-  bool no_equalise, no_bias_correction;
+  bool no_equalise, no_bias_correction, no_rounding; /* steps not to try */
   bool integer_io;      /* inputs and outputs become int8; false: they stay float */
   bool integer_softmax; /* softmax in steps of 1/256, as full-integer targets need */
   void (*progress)(void *user, const char *what, uint32_t done, uint32_t total); /* or NULL */

@@ -64,6 +64,7 @@ int main(int argc, char **argv) {
   for (int i = 5; i < argc; i++) {
     if (!strcmp(argv[i], "--no-equalise")) o.no_equalise = true;
     if (!strcmp(argv[i], "--no-bias")) o.no_bias_correction = true;
+    if (!strcmp(argv[i], "--no-rounding")) o.no_rounding = true;
     if (!strcmp(argv[i], "--float")) with_float = true;
     if (!strcmp(argv[i], "--range") && i + 1 < argc) o.range = (eao_range_kind)atoi(argv[i + 1]);
     if (!strcmp(argv[i], "--limit") && i + 1 < argc) limit = atoll(argv[i + 1]);

@@ -9,6 +9,7 @@ typedef struct conv {
   const eao_ptq_plan *p;
   const eao_quantize_opts *o;
   const eao_ptq_stats *stats;
+  const eao_ptq_moments *moments;
   eao_vid *other;           /* per value: its form on the other side (float or int8) */
   uint32_t n_value, n_node; /* of the float graph */
 } conv;
@@ -81,12 +82,14 @@ static void round_weights(layer *l) {
   }
 }
 
-/* Rounding the weights moves the mean of each output by sum((W8 - W) E[x]); taken off the bias. */
+/* Rounding moves the mean of each output by sum(W8 E[x8] - W E[x]); taken off the bias. */
 static void correct_bias(conv *c, const eao_node *n, layer *l) {
   eao_vid v = n->in[0];
   if (!c->stats || v >= c->stats->n || !c->stats->mean[v] || !c->stats->n_mean[v]) return;
   const double *mean = c->stats->mean[v];
-  double count = (double)c->stats->n_mean[v];
+  double count = (double)c->stats->n_mean[v], count8 = (double)c->stats->n_rounded[v];
+  const double *error = c->stats->rounded[v];
+  if (count8 == 0) return;
   const float *w = l->w.data;
   const int8_t *q = l->w8.data;
   eao_ptq_channels ch;
@@ -94,7 +97,8 @@ static void correct_bias(conv *c, const eao_node *n, layer *l) {
   int64_t total = eao_tensor_count(&l->w);
   for (int64_t i = 0; i < total; i++) {
     int64_t o = eao_ptq_channel_out(&ch, i), x = eao_ptq_channel_in(&ch, i);
-    l->bias_real[o] -= ((double)q[i] * (double)l->scale[o] - (double)w[i]) * mean[x] / count;
+    double w8 = (double)q[i] * (double)l->scale[o];
+    l->bias_real[o] -= w8 * (mean[x] / count + error[x] / count8) - (double)w[i] * mean[x] / count;
   }
 }
 
@@ -112,8 +116,9 @@ static eao_status round_biases(conv *c, layer *l) {
   return give_quant(g, &l->bias, 0, (int32_t)l->outs, scale, NULL);
 }
 
-static eao_status convert_weights(conv *c, eao_node *n) {
+static eao_status convert_weights(conv *c, eao_nid id) {
   eao_graph *g = c->g;
+  eao_node *n = &g->node[id];
   int32_t axis = eao_ptq_out_axis(g, n);
   layer l = {.w = g->value[n->in[1]].t, .inner = 1};
   const float *bias = n->n_in > 2 && n->in[2] != EAO_NONE ? g->value[n->in[2]].t.data : NULL;
@@ -128,7 +133,9 @@ static eao_status convert_weights(conv *c, eao_node *n) {
   if (!l.w8.data || !l.scale || !l.bias_real) return EAO_NOMEM(g->ctx);
   weight_scales(&l);
   fit_biases(&l, bias);
-  round_weights(&l);
+  bool done = false;
+  if (c->moments) EAO_TRY(eao_ptq_moments_round(c->moments, id, &l.w, l.scale, l.w8.data, &done));
+  if (!done) round_weights(&l);
   for (int64_t o = 0; o < l.outs; o++) l.bias_real[o] = bias ? (double)bias[o] : 0;
   correct_bias(c, n, &l);
   EAO_TRY(round_biases(c, &l));
@@ -258,8 +265,7 @@ static eao_status convert_all(conv *c) {
   eao_graph *g = c->g;
   uint32_t n_node = c->n_node;
   for (eao_nid i = 0; i < n_node; i++)
-    if (c->p->integer[i] && eao_ptq_is_weighted(g, &g->node[i]))
-      EAO_TRY(convert_weights(c, &g->node[i]));
+    if (c->p->integer[i] && eao_ptq_is_weighted(g, &g->node[i])) EAO_TRY(convert_weights(c, i));
   EAO_TRY(convert_graph_inputs(c)); /* after the weights, which look for float layers */
   for (eao_nid i = 0; i < n_node; i++)
     for (uint32_t k = 0; c->p->integer[i] && k < g->node[i].n_out; k++) {
@@ -271,8 +277,14 @@ static eao_status convert_all(conv *c) {
 }
 
 eao_status eao_ptq_convert(eao_graph *g, const eao_ptq_plan *p, const eao_quantize_opts *o,
-                           const eao_ptq_stats *stats) {
-  conv c = {.g = g, .p = p, .o = o, .stats = stats, .n_value = g->n_value, .n_node = g->n_node};
+                           const eao_ptq_stats *stats, const eao_ptq_moments *moments) {
+  conv c = {.g = g,
+            .p = p,
+            .o = o,
+            .stats = stats,
+            .moments = moments,
+            .n_value = g->n_value,
+            .n_node = g->n_node};
   c.other = eao_alloc(g->ctx, g->n_value * sizeof *c.other);
   if (!c.other) return EAO_NOMEM(g->ctx);
   for (eao_vid v = 0; v < g->n_value; v++) c.other[v] = EAO_NONE;

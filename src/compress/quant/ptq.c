@@ -202,14 +202,39 @@ static eao_status calibrate(run *r, eao_graph *g, eao_ptq_stats *stats) {
   return st;
 }
 
-static eao_status build(run *r, const eao_graph *g, const eao_ptq_stats *stats,
-                        eao_range_kind range, bool correct, eao_graph **out) {
+/* Means of the activations as the plan quantises them. */
+static eao_status round_means(run *r, eao_graph *g, eao_ptq_stats *stats, const eao_ptq_plan *p) {
+  enum { SAMPLES_MAX = 128 };
+  eao_ptq_rounder k = {stats, p};
+  samples s = {0};
+  uint32_t n = r->o->n_samples < SAMPLES_MAX ? r->o->n_samples : SAMPLES_MAX;
+  eao_ptq_rounder_reset(stats, g);
+  eao_status st = samples_init(&s, g);
+  if (st == EAO_OK) eao_interp_set_hook(s.it, eao_ptq_observe_rounded, &k);
+  for (uint32_t i = 0; st == EAO_OK && i < n; i++) {
+    tell(r, "correcting biases", i, n);
+    st = run_sample(r, g, &s, i);
+  }
+  tell(r, "correcting biases", n, n);
+  samples_deinit(&s, r->ctx);
+  return st;
+}
+
+/* What a candidate has besides ranges. */
+typedef struct extras {
+  bool correct;
+  const eao_ptq_moments *moments;
+} extras;
+
+static eao_status build(run *r, eao_graph *g, eao_ptq_stats *stats, const extras *x,
+                        eao_range_kind range, eao_graph **out) {
   eao_ptq_plan p;
   *out = NULL;
   EAO_TRY(eao_ptq_plan_init(&p, g, r->o));
   eao_status s = eao_ptq_plan_ranges(&p, g, stats, range);
+  if (s == EAO_OK && x->correct) s = round_means(r, g, stats, &p);
   if (s == EAO_OK) s = eao_graph_clone(g, out);
-  if (s == EAO_OK) s = eao_ptq_convert(*out, &p, r->o, correct ? stats : NULL);
+  if (s == EAO_OK) s = eao_ptq_convert(*out, &p, r->o, x->correct ? stats : NULL, x->moments);
   eao_ptq_plan_deinit(&p);
   if (s != EAO_OK) {
     eao_graph_destroy(*out);
@@ -219,11 +244,11 @@ static eao_status build(run *r, const eao_graph *g, const eao_ptq_stats *stats,
 }
 
 /* Builds and measures a candidate; keeps it when it is the best so far. */
-static eao_status try_one(run *r, const char *name, const eao_graph *g, const eao_ptq_stats *stats,
-                          eao_range_kind range, bool correct, bool *out_kept) {
+static eao_status try_one(run *r, const char *name, eao_graph *g, eao_ptq_stats *stats,
+                          const extras *x, eao_range_kind range, bool *out_kept) {
   eao_graph *q;
   double db;
-  EAO_TRY(build(r, g, stats, range, correct, &q));
+  EAO_TRY(build(r, g, stats, x, range, &q));
   eao_status s = measure(r, q, &db);
   bool kept = s == EAO_OK && (!r->best || db > r->best_db);
   if (kept) {
@@ -247,25 +272,25 @@ static eao_status try_ranges(run *r) {
   bool kept;
   for (int32_t k = 0; k < EAO_RANGE_COUNT; k++)
     if (r->o->range < 0 || r->o->range == k)
-      EAO_TRY(try_one(r, names[k], r->plain, &r->stats, (eao_range_kind)k, false, &kept));
+      EAO_TRY(try_one(r, names[k], r->plain, &r->stats, &(extras){0}, (eao_range_kind)k, &kept));
   return EAO_OK;
 }
 
 /* Ranges change with the weights, so calibration runs again. */
-static eao_status try_equalised(run *r, bool *out_kept) {
+static eao_status try_equalised(run *r, const extras *x) {
   eao_graph *g;
   eao_ptq_stats stats;
   uint32_t pairs;
-  *out_kept = false;
+  bool kept = false;
   EAO_TRY(eao_graph_clone(r->plain, &g));
-  eao_status s = eao_ptq_equalise(g, &pairs);
+  eao_status s = eao_ptq_equalise(g, &r->stats, &pairs);
   if (s != EAO_OK || pairs == 0) {
     eao_graph_destroy(g);
     return s;
   }
   s = calibrate(r, g, &stats);
-  if (s == EAO_OK) s = try_one(r, "+ equalisation", g, &stats, r->report->range, false, out_kept);
-  if (s == EAO_OK && *out_kept) {
+  if (s == EAO_OK) s = try_one(r, "+ equalisation", g, &stats, x, r->report->range, &kept);
+  if (s == EAO_OK && kept) {
     eao_graph_destroy(r->plain);
     eao_ptq_stats_deinit(&r->stats);
     r->plain = g;
@@ -274,6 +299,34 @@ static eao_status try_equalised(run *r, bool *out_kept) {
   }
   if (s == EAO_OK) eao_ptq_stats_deinit(&stats);
   eao_graph_destroy(g);
+  return s;
+}
+
+static eao_status gather_moments(run *r, eao_ptq_moments *m) {
+  enum { SAMPLES_MAX = 256 };
+  samples s = {0};
+  uint32_t n = r->o->n_samples < SAMPLES_MAX ? r->o->n_samples : SAMPLES_MAX;
+  EAO_TRY(eao_ptq_moments_init(m, r->plain, n));
+  eao_status st = samples_init(&s, r->plain);
+  if (st == EAO_OK) eao_interp_set_hook(s.it, eao_ptq_moments_observe, m);
+  for (uint32_t k = 0; st == EAO_OK && k < n; k++) {
+    tell(r, "rounding", k, n);
+    st = run_sample(r, r->plain, &s, k);
+  }
+  tell(r, "rounding", n, n);
+  samples_deinit(&s, r->ctx);
+  if (st != EAO_OK) eao_ptq_moments_deinit(m);
+  return st;
+}
+
+/* Rounding leaves the mean to the bias, so the two go together first. */
+static eao_status try_rounding(run *r, const extras *before) {
+  eao_ptq_moments m;
+  bool kept;
+  EAO_TRY(gather_moments(r, &m));
+  extras x = {.correct = !r->o->no_bias_correction || before->correct, .moments = &m};
+  eao_status s = try_one(r, "+ rounding", r->plain, &r->stats, &x, r->report->range, &kept);
+  eao_ptq_moments_deinit(&m);
   return s;
 }
 
@@ -394,9 +447,14 @@ static eao_status climb(run *r) {
   EAO_TRY(calibrate(r, r->plain, &r->stats));
   EAO_TRY(remember_outputs(r));
   EAO_TRY(try_ranges(r));
-  if (!r->o->no_equalise) EAO_TRY(try_equalised(r, &kept));
-  if (!r->o->no_bias_correction)
-    EAO_TRY(try_one(r, "+ bias correction", r->plain, &r->stats, r->report->range, true, &kept));
+  extras x = {0};
+  if (!r->o->no_bias_correction) {
+    EAO_TRY(try_one(r, "+ bias correction", r->plain, &r->stats, &(extras){.correct = true},
+                    r->report->range, &kept));
+    x.correct = kept;
+  }
+  if (!r->o->no_equalise) EAO_TRY(try_equalised(r, &x));
+  if (!r->o->no_rounding) EAO_TRY(try_rounding(r, &x));
   EAO_TRY(measure_layers(r));
   count_nodes(r);
   r->report->sqnr_db = r->best_db;

@@ -26,8 +26,11 @@ typedef struct eao_ptq_stats {
   uint32_t n;
   eao_hist **hist;  /* per value; NULL: no float activation */
   double **mean;    /* per value: sums over all but the channel axis; NULL: not wanted */
+  double **rounded; /* sums of the errors that quantising them makes; eao_ptq_observe_rounded */
+  double **peak;    /* largest magnitudes, of the same values and channels */
   uint64_t *n_mean; /* numbers in each sum */
-  int32_t *axis;    /* channel axis of mean */
+  uint64_t *n_rounded;
+  int32_t *axis; /* channel axis of mean */
 } eao_ptq_stats;
 eao_status eao_ptq_stats_init(eao_ptq_stats *s, const eao_graph *g) EAO_MUST_CHECK;
 void eao_ptq_stats_deinit(eao_ptq_stats *s);
@@ -67,12 +70,48 @@ static inline int64_t eao_ptq_channel_in(const eao_ptq_channels *c, int64_t i) {
   return eao_ptq_channel_out(c, i) / c->per_group * c->ins + i / c->in_stride % c->ins;
 }
 
-/* g (a clone of the prepared graph) becomes the quantised graph. stats: for bias correction; NULL:
- * none. */
-eao_status eao_ptq_convert(eao_graph *g, const eao_ptq_plan *p, const eao_quantize_opts *o,
-                           const eao_ptq_stats *stats) EAO_MUST_CHECK;
+/* Second moments of the inputs of weighted nodes, about their means, for rounding that compensates
+ * its own errors. Taken at a bounded number of random positions. */
+typedef struct eao_ptq_moment {
+  int64_t k, groups;  /* weights of an output of one group; groups of the node */
+  double *cov;        /* groups * k * k; NULL: not gathered (too large) */
+  double *sum;        /* groups * k */
+  uint64_t n, budget; /* vectors seen; at most so many */
+} eao_ptq_moment;
+typedef struct eao_ptq_moments {
+  eao_ctx *ctx;
+  const eao_graph *g;
+  eao_ptq_moment *m; /* per node */
+  double *vector;    /* scratch */
+  eao_rng rng;
+} eao_ptq_moments;
+eao_status eao_ptq_moments_init(eao_ptq_moments *m, const eao_graph *g,
+                                uint32_t n_samples) EAO_MUST_CHECK;
+void eao_ptq_moments_deinit(eao_ptq_moments *m);
+/* The hook of the interpreter. */
+eao_status eao_ptq_moments_observe(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t);
+/* Rounds the weights w of node n (scale[o] per output channel) to q, each error compensated by the
+ * weights still to come (Frantar et al. 2022, GPTQ). *out_done false: no moments, nothing done. */
+eao_status eao_ptq_moments_round(const eao_ptq_moments *m, eao_nid n, const eao_tensor *w,
+                                 const float *scale, int8_t *q, bool *out_done) EAO_MUST_CHECK;
 
-/* Cross-layer equalisation; out_pairs: how many pairs of layers were changed. */
-eao_status eao_ptq_equalise(eao_graph *g, uint32_t *out_pairs) EAO_MUST_CHECK;
+/* The hook of a second calibration: sums the errors that quantising the activations makes. Fewer
+ * samples may serve, since these are errors and not the numbers themselves. */
+typedef struct eao_ptq_rounder {
+  eao_ptq_stats *stats;
+  const eao_ptq_plan *plan;
+} eao_ptq_rounder;
+void eao_ptq_rounder_reset(eao_ptq_stats *s, const eao_graph *g);
+eao_status eao_ptq_observe_rounded(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t);
+
+/* g (a clone of the prepared graph) becomes the quantised graph. stats: for bias correction, NULL:
+ * none; moments: for compensated rounding, NULL: each weight to its nearest. */
+eao_status eao_ptq_convert(eao_graph *g, const eao_ptq_plan *p, const eao_quantize_opts *o,
+                           const eao_ptq_stats *stats,
+                           const eao_ptq_moments *moments) EAO_MUST_CHECK;
+
+/* Equalises channels between layers. out_pairs: how many pairs of layers were changed. */
+eao_status eao_ptq_equalise(eao_graph *g, const eao_ptq_stats *stats,
+                            uint32_t *out_pairs) EAO_MUST_CHECK;
 
 #endif
