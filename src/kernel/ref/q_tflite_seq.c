@@ -45,11 +45,12 @@ static int16_t exp_negative(int16_t a, int int_bits) {
   static const int32_t factor[] = {1672461947, 1302514674, 790015084, 290630308,
                                    39332535,   720401,     242};
   int frac = 15 - int_bits;
-  int16_t quarter = frac >= 2 ? (int16_t)(1 << (frac - 2)) : 0;
+  int16_t quarter = wrap16(frac >= 2 ? 1 << (frac - 2) : 0);
   int16_t rest = wrap16((a & (quarter - 1)) - quarter), left = wrap16(rest - a);
   int16_t r = exp_quarter(scale_pot(rest, int_bits));
   for (int k = -2; k <= 4 && k < int_bits; k++)
-    if (left & (1 << (frac + k))) r = mul(r, wrap16(eao_rounding_shr(factor[k + 2], 16)));
+    if (frac + k >= 0 && (left & (1 << (frac + k))))
+      r = mul(r, wrap16(eao_rounding_shr(factor[k + 2], 16)));
   if (int_bits > 5 && a < -(1 << (frac + 5))) r = 0;
   return a == 0 ? INT16_MAX : r;
 }
@@ -84,7 +85,9 @@ static double scale(const eao_tensor *t) {
   return t->quant.n ? (double)t->quant.scale[0] : 1;
 }
 static int32_t zero(const eao_tensor *t) {
-  return t->quant.n && t->quant.zero ? t->quant.zero[0] : 0;
+  /* A file may claim any zero point; outside of the types here it means nothing. */
+  int32_t z = t->quant.n && t->quant.zero ? t->quant.zero[0] : 0;
+  return z < INT16_MIN ? INT16_MIN : z > INT16_MAX ? INT16_MAX : z;
 }
 static int32_t clamp8(int32_t v) {
   return v > 127 ? 127 : v < -128 ? -128 : v;
