@@ -11,8 +11,8 @@ struct eao_model {
   eao_ctx *ctx;
   eao_graph *g;
   eao_host_package *package; /* compiled: g has inputs and outputs only; NULL: a model */
-  bool is_body;     /* g belongs to the model around it */
-  eao_model **body; /* those that were asked for */
+  bool is_body;              /* g belongs to the model around it */
+  eao_model **body;          /* those that were asked for */
   uint32_t n_body, cap_body;
 };
 

@@ -6,7 +6,7 @@
 
 #include "emit/emit.h"
 #include "format/flat.h"
-#include "import/tflite/schema.h"
+#include "format/tflite_schema.h"
 #include "kernel/act.h"
 #include "op/op.h"
 

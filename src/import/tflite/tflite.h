@@ -3,8 +3,8 @@
 #define EAO_IMPORT_TFLITE_TFLITE_H
 
 #include "format/flat.h"
+#include "format/tflite_schema.h"
 #include "import/import.h"
-#include "import/tflite/schema.h"
 #include "kernel/act.h"
 #include "op/op.h"
 

@@ -1,8 +1,8 @@
 /* The parts of the TFLite schema (version 3) that EAO reads and writes: operator and type numbers,
  * and the field slots of each table. Slots are what a FlatBuffers file stores; their order is the
  * order of the fields in the schema. */
-#ifndef EAO_IMPORT_TFLITE_SCHEMA_H
-#define EAO_IMPORT_TFLITE_SCHEMA_H
+#ifndef EAO_FORMAT_TFLITE_SCHEMA_H
+#define EAO_FORMAT_TFLITE_SCHEMA_H
 
 #define EAO_TFL_ID "TFL3"
 
