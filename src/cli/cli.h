@@ -70,10 +70,12 @@ struct eao_cli {
     const char *name, *value;
   } value[EAO_CLI_VALUES_MAX];
   int n_values;
-  bool json;          /* --json: stdout is one JSON document */
-  bool color;         /* stdout may have colour */
-  bool tty_error;     /* stderr is a terminal: progress may be shown */
-  bool hold_warnings; /* collect them in held until it is known that they matter */
+  bool json;            /* --json: stdout is one JSON document */
+  bool color;           /* stdout may have colour */
+  bool tty_error;       /* stderr is a terminal: progress may be shown */
+  int more_models;      /* loaded after the next one: a --shape may be meant for one of them */
+  uint64_t shapes_used; /* bit k: the k-th --shape has bound something */
+  bool hold_warnings;   /* collect them in held until it is known that they matter */
   char held[4096];
 };
 

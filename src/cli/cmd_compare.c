@@ -122,6 +122,7 @@ static int compare(eao_cli *c, eao_model *a, eao_model *b) {
 
 static int run(eao_cli *c) {
   eao_model *a, *b = NULL;
+  c->more_models = 1;
   int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_ONE, &a);
   if (code) return code;
   code = eao_cli_load(c, c->arg[1], EAO_CLI_DIMS_ONE, &b);

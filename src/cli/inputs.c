@@ -37,6 +37,38 @@ static int parse_shape(eao_cli *c, const char *text, char *name, size_t cap, eao
   return 0;
 }
 
+/* Names that --shape may bind: of inputs and of their symbolic dimensions. */
+static size_t bindable(const eao_model *m, const char **out, size_t cap) {
+  size_t n = 0;
+  for (uint32_t i = 0; i < eao_model_input_count(m); i++) {
+    eao_value_info v = eao_model_input(m, i);
+    if (n < cap) out[n++] = v.name;
+    for (int32_t k = 0; v.dim_name && k < v.type.rank; k++)
+      if (v.dim_name[k] && v.dim_name[k][0] && n < cap) out[n++] = v.dim_name[k];
+  }
+  return n;
+}
+
+/* A name that binds nothing is a mistake that would otherwise go unnoticed. */
+static int check_binds(eao_cli *c, const eao_model *m, const eao_load_opts *o) {
+  enum { KNOWN_MAX = 256 };
+  const char *known[KNOWN_MAX];
+  size_t n = bindable(m, known, KNOWN_MAX);
+  for (uint32_t b = 0; b < o->n_bind; b++) {
+    const char *name = o->bind[b].name;
+    size_t i = 0;
+    while (i < n && strcmp(known[i], name) != 0) i++;
+    if (i < n || n == KNOWN_MAX) c->shapes_used |= (uint64_t)1 << b;
+    if (c->more_models || (c->shapes_used >> b & 1)) continue;
+    const char *near = eao_cli_nearest(name, known, n);
+    if (near)
+      return eao_cli_usage(c, "--shape: no input or dimension '%s'; did you mean '%s'?", name,
+                           near);
+    return eao_cli_usage(c, "--shape: no input or dimension '%s'; 'eao inspect' lists them", name);
+  }
+  return 0;
+}
+
 int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **out) {
   enum { BINDS_MAX = 64, NAME_MAX_BYTES = 256 };
   static char name[BINDS_MAX][NAME_MAX_BYTES];
@@ -60,7 +92,14 @@ int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **ou
   }
   c->hold_warnings = false;
   fputs(c->held, stderr);
-  return s == EAO_OK ? EAO_EXIT_OK : eao_cli_fail_input(c, s);
+  if (s != EAO_OK) return eao_cli_fail_input(c, s);
+  int bad = check_binds(c, *out, &o);
+  if (c->more_models) c->more_models--;
+  if (bad) {
+    eao_model_destroy(*out);
+    *out = NULL;
+  }
+  return bad;
 }
 
 /* ---- --input ---- */

@@ -103,7 +103,9 @@ int eao_cli_fail(eao_cli *c, eao_status s) {
 
 int eao_cli_fail_input(eao_cli *c, eao_status s) {
   int code = eao_cli_fail(c, s);
-  return s == EAO_ERR_NOMEM ? EAO_EXIT_INPUT : code;
+  /* An impossible argument is a node's, unless shapes were given that may not suit the model. */
+  bool bad_input = s == EAO_ERR_NOMEM || (s == EAO_ERR_ARG && !eao_cli_has(c, "shape"));
+  return bad_input ? EAO_EXIT_INPUT : code;
 }
 
 /* Damerau-Levenshtein distance (optimal string alignment) of two short words. */

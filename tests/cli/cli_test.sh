@@ -89,6 +89,9 @@ test_usage() {
   expect 2 "$eao" run "$data/two/model.onnx" --rtol -1 --check "$data/two"
   expect 2 "$eao" run "$data/two/model.onnx" --shape a
   expect 2 "$eao" run "$data/classifier/model.onnx" --pixels odd
+  expect 2 "$eao" inspect "$data/classifier/model.onnx" --shape btch=2
+  says err "no input or dimension 'btch'; did you mean 'batch'"
+  expect 2 "$eao" inspect "$data/two/model.onnx" --shape q=2
 }
 
 test_bad_input() {
@@ -209,6 +212,9 @@ test_compare() {
   says out 'first to diverge'
   expect 0 "$eao" compare "$data/classifier/model.onnx" "$data/classifier_nhwc/model.onnx"
   says out 'layouts differ' '^output probabilities +0 ' 'No value diverges'
+  expect 0 "$eao" compare "$data/classifier/model.onnx" "$data/classifier_nhwc/model.onnx" \
+    --shape image=2,3,8,8 --shape pixels=2,8,8,3
+  expect 2 "$eao" compare "$data/classifier/model.onnx" "$data/classifier_nhwc/model.onnx" --shape nothing=2
   expect 4 "$eao" compare "$data/classifier/model.onnx" "$data/two/model.onnx"
 }
 
