@@ -160,11 +160,11 @@ static eao_status make_input(eao_tfl_sub *s, int32_t tensor) {
   eao_tensor t;
   eao_vid v;
   EAO_TRY(eao_tfl_tensor(s, tensor, &tab));
-  if (s->producer[tensor] || s->vid[tensor] != EAO_NONE)
-    return eao_fail(s->m->ctx, EAO_ERR_FORMAT,
-                    "input tensor %d is produced by an operator or listed "
-                    "twice",
+  if (s->producer[tensor])
+    return eao_fail(s->m->ctx, EAO_ERR_FORMAT, "tensor %d is an input and an operator's output",
                     tensor);
+  if (s->vid[tensor] != EAO_NONE)
+    return eao_fail(s->m->ctx, EAO_ERR_UNSUPPORTED, "tensor %d is listed twice as input", tensor);
   EAO_TRY(eao_tfl_type_of(s, tensor, &t));
   const char *name = eao_tfl_tensor_name(s, tensor);
   if (!name) return EAO_NOMEM(s->m->ctx);

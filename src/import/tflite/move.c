@@ -89,10 +89,12 @@ static eao_status parts(eao_tfl_op *o, bool unsqueeze, int64_t axis, eao_vid *in
   return EAO_OK;
 }
 
-static eao_status join(eao_tfl_op *o, bool pack, int64_t axis, eao_vid out) {
-  eao_vid *in = eao_alloc(o->m->ctx, o->in.n * sizeof *in);
+/* to NULL: the operator's output. */
+static eao_status join(eao_tfl_op *o, bool pack, int64_t axis, const eao_vid *to) {
+  eao_vid *in = eao_alloc(o->m->ctx, o->in.n * sizeof *in), out = to ? *to : EAO_NONE;
   if (!in) return EAO_NOMEM(o->m->ctx);
   eao_status s = parts(o, pack, axis, in);
+  if (s == EAO_OK && !to) s = eao_tfl_out(o, 0, &out);
   if (s == EAO_OK) s = concat(o, in, o->in.n, axis, out);
   eao_free(o->m->ctx, in);
   return s;
@@ -102,14 +104,12 @@ eao_status eao_tfl_concat(eao_tfl_op *o) {
   const uint32_t slot = TFL_CONCATENATION_FUSED_ACTIVATION_FUNCTION;
   eao_vid out;
   EAO_TRY(eao_tfl_out_before_act(o, slot, &out));
-  EAO_TRY(join(o, false, eao_ftab_i32(&o->opt, TFL_CONCATENATION_AXIS, 0), out));
+  EAO_TRY(join(o, false, eao_ftab_i32(&o->opt, TFL_CONCATENATION_AXIS, 0), &out));
   return eao_tfl_act_node(o, slot, out);
 }
 
 eao_status eao_tfl_pack(eao_tfl_op *o) {
-  eao_vid out;
-  EAO_TRY(eao_tfl_out(o, 0, &out));
-  return join(o, true, eao_ftab_i32(&o->opt, TFL_PACK_AXIS, 0), out);
+  return join(o, true, eao_ftab_i32(&o->opt, TFL_PACK_AXIS, 0), NULL);
 }
 
 /* Cuts x into the operator's outputs; with squeeze, each loses the axis. */

@@ -185,11 +185,27 @@ static bool fits_q8_8(float ratio) {
   return r >= 0x1p-8f && r <= 0x1p7f;
 }
 
+/* 16 bits: the fixed-point rule, its factors rounded to float first. */
+static void leaky_relu16(eao_kcall *c, const eao_qparam *x, const eao_qparam *p, float pos,
+                         float neg) {
+  eao_fixed above = eao_fixed_from((double)pos), below = eao_fixed_from((double)neg);
+  int64_t total = eao_tensor_count(c->out[0]);
+  for (int64_t i = 0; i < total; i++) {
+    int32_t v = (int32_t)eao_get_i64(c->in[0], i) - x->zero;
+    int64_t q = (int64_t)eao_fixed_mul(v, v >= 0 ? above : below) + p->zero;
+    eao_set_i64(c->out[0], i, q < p->lo ? p->lo : q > p->hi ? p->hi : q);
+  }
+}
+
 eao_status eao_q_leaky_relu(eao_kcall *c, float alpha, eao_q_unary_fn fn) {
   eao_tensor *y = c->out[0];
   eao_qparam x, p;
   if (!eao_q_param(c->in[0], &x) || !eao_q_param(y, &p)) return no_rule(c);
   float pos = x.scale / p.scale, neg = pos * alpha;
+  if (c->in[0]->dtype == EAO_I16 && y->dtype == EAO_I16) {
+    leaky_relu16(c, &x, &p, pos, x.scale * alpha / p.scale);
+    return EAO_OK;
+  }
   if (eao_dtype_bits(y->dtype) != 8 || c->in[0]->dtype != y->dtype || !fits_q8_8(pos) ||
       !fits_q8_8(neg))
     return eao_q_unary(c, fn);
