@@ -99,13 +99,16 @@ static double squared_error(const eao_hist *h, double lo, double hi) {
   return sum;
 }
 
-/* Divergence of the distribution clipped to [lo, hi] from what 256 levels make of it. */
+/* Divergence of the distribution clipped to [lo, hi] from what 256 levels make of it. Zeros, which a
+ * ReLU makes in any number and which are exact anyway, do not count. */
 static double divergence(const eao_hist *h, double lo, double hi) {
+  int32_t zero = h->lo <= 0 ? (int32_t)(-h->lo / h->width) : -1;
   double mass[LEVELS] = {0}, step = (hi - lo) / LEVELS, sum = 0, edge_lo = 0, edge_hi = 0;
   int32_t used[LEVELS] = {0}, first = -1, last = -1;
   if (!(step > 0)) return INFINITY;
   for (int32_t i = 0; i < EAO_HIST_BINS; i++) {
     double c = centre(h, i), n = (double)h->bin[i];
+    if (i == zero) continue;
     if (c < lo) edge_lo += n;
     if (c > hi) edge_hi += n;
     if (c < lo || c > hi || !h->bin[i]) continue;
@@ -119,7 +122,7 @@ static double divergence(const eao_hist *h, double lo, double hi) {
   if (first < 0) return INFINITY;
   for (int32_t i = first; i <= last; i++) {
     double c = centre(h, i), p = (double)h->bin[i];
-    if (!h->bin[i]) continue;
+    if (!h->bin[i] || i == zero) continue;
     int32_t k = (int32_t)((c - lo) / step);
     k = k >= LEVELS ? LEVELS - 1 : k;
     double q = mass[k] / used[k];
