@@ -9,7 +9,10 @@
 static eao_status input_type(onnx_scope *s, const onnx_value *v, const eao_tensor *passed,
                              eao_tensor *out) {
   EAO_TRY(onnx_value_type(s, v, out));
-  if (passed && passed->dtype) out->dtype = passed->dtype;
+  if (!passed || !passed->dtype) return EAO_OK;
+  out->dtype = passed->dtype;
+  /* Careless exporters declare a scalar for a list of one. */
+  if (passed->rank >= 0 && out->rank >= 0 && passed->rank != out->rank) out->rank = -1;
   return EAO_OK;
 }
 
@@ -183,8 +186,8 @@ static eao_status lower_loop(onnx_call *c) {
   if (!g || n_in < 2) return onnx_fail(c, EAO_ERR_FORMAT, "the body or an input is missing");
   eao_tensor *passed = eao_arena_array(&c->s->im->tmp, n_in, sizeof *passed);
   if (!passed) return EAO_NOMEM(c->ctx);
-  passed[0].dtype = EAO_I64;
-  passed[1].dtype = EAO_BOOL;
+  passed[0] = (eao_tensor){.dtype = EAO_I64, .rank = -1};
+  passed[1] = (eao_tensor){.dtype = EAO_BOOL, .rank = -1};
   for (uint32_t i = 2; i < n_in; i++)
     if (onnx_in(c, i) != EAO_NONE) passed[i] = *onnx_type(c, c->in[i]);
   return end_loop(c, "loop", n_in - 2, n_in, g, passed);
@@ -198,8 +201,10 @@ static eao_status lower_scan(onnx_call *c) {
     return onnx_fail(c, EAO_ERR_FORMAT, "the body or a scan input is missing");
   eao_tensor *passed = eao_arena_array(&c->s->im->tmp, n_in, sizeof *passed);
   if (!passed) return EAO_NOMEM(c->ctx);
-  for (uint32_t i = 0; i < n_in; i++)
+  for (uint32_t i = 0; i < n_in; i++) {
     if (c->in[i] != EAO_NONE) passed[i] = *onnx_type(c, c->in[i]);
+    if (i >= n_in - (uint32_t)n_scan) passed[i].rank = -1; /* slices of it */
+  }
   return end_loop(c, "scan", n_in - (uint32_t)n_scan, n_in, g, passed);
 }
 

@@ -146,7 +146,17 @@ static eao_status old_roi_align(onnx_call *c) {
   return onnx_end_out(c, c->in, c->n_in);
 }
 
+/* ONNX Runtime had these in ONNX's domain before ONNX had them (or without it). */
+static eao_status early(onnx_call *c) {
+  (void)onnx_attr_int(c, "stash_type", 1);
+  EAO_TRY(onnx_begin(c, c->arg));
+  EAO_TRY(onnx_take(c));
+  return onnx_end(c, c->in, c->n_in, c->out, c->n_out);
+}
+
 const onnx_rule onnx_rules_nn[] = {
+    {"LayerNormalization", 1, 16, early, "layer_norm"},
+    {"SimplifiedLayerNormalization", 1, 0, early, "rms_norm"},
     {"AffineGrid", 20, 0, affine_grid, NULL},
     {"Upsample", 7, 9, old_resize, NULL},
     {"Resize", 10, 10, old_resize, NULL},
