@@ -18,6 +18,7 @@
     return eao_fc_i8_pack(c, out, nr, signed_x);                                                   \
   }
 
+CONV(avx2, 16, false)
 CONV(avxvnni, 16, false)
 CONV(avx512vnni, 32, false)
 CONV(dotprod, 8, true)
@@ -30,5 +31,6 @@ CONV(dotprod, 8, true)
     return eao_depthwise_i8_pack(c, out, ch);                                                      \
   }
 
+DEPTHWISE(avx2, 16)
 DEPTHWISE(avx512vnni, 32)
 DEPTHWISE(neon, 16)
