@@ -2,7 +2,7 @@
 
 #define EAO_MR 6
 #define EAO_NV 2
-#include "kernel/tmpl/conv_i8.h"
+#include "kernel/tmpl/conv_i8_tile.h"
 
 eao_status eao_k_conv_i8_avx2(eao_kcall *c) {
   conv(c);
