@@ -221,9 +221,45 @@ static void description(void **state) {
   assert_non_null(strstr(eao_ctx_message(ctx), "formt"));
 }
 
+/* Damaged files are refused or read; nothing else happens. */
+static void damaged(void **state) {
+  (void)state;
+  static const char *const names[] = {"t10k-images-idx3-ubyte.gz", "two.bin.gz", "images.tar",
+                                      "rows.csv", "fuzz-idx3"};
+  static uint8_t data[1 << 16];
+  uint64_t seed = 1;
+  int opened = 0, refused = 0;
+  for (int k = 0; k < 400; k++) {
+    const char *name = names[k % 5];
+    FILE *f = fopen(in_dir(k % 5 == 4 ? "bad-idx3" : name), "rb");
+    assert_non_null(f);
+    size_t n = fread(data, 1, sizeof data, f);
+    fclose(f);
+    for (int flips = 0; flips < 3; flips++) {
+      seed = seed * 6364136223846793005u + 1442695040888963407u;
+      data[(seed >> 20) % n] = (uint8_t)(seed >> 56);
+    }
+    char copy[64];
+    snprintf(copy, sizeof copy, "damaged-%s", name);
+    put(copy, data, k % 3 ? n : (size_t)(seed >> 33) % n);
+    eao_dataset *d;
+    if (eao_dataset_open(ctx, in_dir(copy), NULL, &d) != EAO_OK) {
+      assert_string_not_equal(eao_ctx_message(ctx), "");
+      refused++;
+      continue;
+    }
+    eao_tensor t;
+    opened++;
+    for (int64_t i = 0; i < eao_dataset_get(d).n && i < 4; i++)
+      if (eao_dataset_sample(d, i, &t) == EAO_OK) eao_tensor_destroy(ctx, &t);
+    eao_dataset_close(d);
+  }
+  assert_true(opened > 0 && refused > 0);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(mnist), cmocka_unit_test(cifar),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(mnist),         cmocka_unit_test(cifar),
                                      cmocka_unit_test(image_folders), cmocka_unit_test(csv),
-                                     cmocka_unit_test(description)};
+                                     cmocka_unit_test(description),   cmocka_unit_test(damaged)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }
