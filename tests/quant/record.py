@@ -166,7 +166,7 @@ class Writer:
     def case(self, name, op, attrs, inputs, output, expect, tol, order=None):
         """inputs: the EAO op's inputs in order (T or None)."""
         expect = np.asarray(expect)
-        if op in ("conv", "fully_connected") and not xnnpack:
+        if op in ("conv", "fully_connected") and not xnnpack and tol == 0:
             tol = 1
         output.shape = expect.shape
         lines = [f'graph "{name} {self.n}" {{', f'  meta "origin" "{self.origin}"',
@@ -264,6 +264,20 @@ def fully_connected(dtype, four=False):
     opt.fusedActivationFunction = a
     b = model(B.FULLY_CONNECTED, O.FullyConnectedOptions, opt, [x, wt, bias], {1, 2}, [y], 4)
     w.case("fully_connected", "fully_connected", [at], [x, wt, bias], y, run(b, [x.data])[0], 0)
+
+
+def hybrid():
+    k, n, rows = int(rng.choice([1, 7, 64, 130])), int(rng.choice([1, 5, 16])), int(rng.integers(1, 4))
+    x = T(np.float32, (rows, k), data=rng.normal(0.3, 2, (rows, k)).astype(np.float32))
+    y = T(np.float32, (1,))
+    s = [scale(0.001, 0.02) for _ in range(n if rng.random() < 0.5 else 1)]
+    wt = T(np.int8, (n, k), s, None, 0, rng.integers(-127, 128, (n, k), dtype=np.int8))
+    bias = T(np.float32, (n,), data=rng.normal(0, 1, n).astype(np.float32))
+    opt = fb.FullyConnectedOptionsT()
+    opt.asymmetricQuantizeInputs = True
+    b = model(B.FULLY_CONNECTED, O.FullyConnectedOptions, opt, [x, wt, bias], {1, 2}, [y], 9)
+    r = run(b, [x.data])[0]
+    w.case("hybrid", "fully_connected", ["hybrid=asymmetric"], [x, wt, bias], y, r, 1e-5)
 
 
 def conv_transpose(dtype):
@@ -517,6 +531,7 @@ def pad(dtype):
 
 
 CASES = {
+    "hybrid": [hybrid],
     "resize": [lambda t=t, l=l: resize(t, l) for t in (np.int8, np.uint8) for l in (True, False)],
     "concat": [lambda: concat(np.int8, True), lambda: concat(np.uint8, False), lambda: concat(np.uint8, True)],
     "pad": [lambda: pad(np.int8), lambda: pad(np.uint8)],

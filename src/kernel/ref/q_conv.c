@@ -115,3 +115,55 @@ eao_status eao_q_fully_connected(eao_kcall *c) {
     }
   return EAO_OK;
 }
+
+/* ---- hybrid ---- */
+
+/* q = rne(x * inverse) + zero; scale = 1 / inverse. After XNNPACK's run-time quantisation. */
+typedef struct row_params {
+  float inverse, scale;
+  int32_t zero;
+} row_params;
+
+static row_params row_range(const eao_tensor *x, int64_t at, int64_t n) {
+  float lo = 0, hi = 0;
+  for (int64_t i = 0; i < n; i++) {
+    float v = (float)eao_get_f64(x, at + i);
+    lo = v < lo ? v : lo;
+    hi = v > hi ? v : hi;
+  }
+  row_params p = {.inverse = lo == hi ? 1.0f : 255.0f / (hi - lo)};
+  float min = lo * p.inverse, max = hi * p.inverse;
+  float zero = (-128 + min) + (127 + max) > 0 ? -128 - min : 127 - max;
+  zero = !(zero > -128) ? -128 : zero > 127 ? 127 : zero; /* NaN: -128 */
+  p.zero = eao_rne_f32(zero);
+  p.scale = 1.0f / p.inverse;
+  return p;
+}
+
+static int32_t row_element(const row_params *p, float v) {
+  float q = v * p->inverse, lo = (float)(-128 - p->zero), hi = (float)(127 - p->zero);
+  q = q > lo ? q : lo;
+  return eao_rne_f32(q < hi ? q : hi);
+}
+
+eao_status eao_q_hybrid_fully_connected(eao_kcall *c) {
+  const eao_fully_connected_attr *a = c->attr;
+  const eao_tensor *x = c->in[0], *w = c->in[1], *bias = c->n_in > 2 ? c->in[2] : NULL;
+  if (!eao_q_is(w) || eao_dtype_bits(w->dtype) > 8 ||
+      (w->quant.n > 1 && (w->quant.axis != 0 || w->quant.n != w->dim[0])))
+    return eao_kfail(c, EAO_ERR_UNSUPPORTED, "no hybrid kernel for weights of this type");
+  int64_t k = w->dim[1], n = w->dim[0], rows = n ? eao_tensor_count(c->out[0]) / n : 0;
+  for (int64_t m = 0; m < rows; m++) {
+    row_params p = row_range(x, m * k, k);
+    for (int64_t o = 0; o < n; o++) {
+      int64_t acc = 0, zero = eao_q_channel_zero(w, o);
+      for (int64_t i = 0; i < k; i++)
+        acc +=
+            row_element(&p, (float)eao_get_f64(x, m * k + i)) * (eao_get_i64(w, o * k + i) - zero);
+      float y = (float)acc * p.scale * w->quant.scale[o % w->quant.n];
+      if (bias) y += (float)eao_get_real(bias, o);
+      eao_set_f64(c->out[0], m * n + o, eao_act_apply(&a->act, (double)y));
+    }
+  }
+  return EAO_OK;
+}
