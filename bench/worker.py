@@ -4,7 +4,7 @@
 
 Prints one JSON line when the first result is there (load-to-first-result time without the time to
 import the engine's module, peak memory above what the process had before loading the model, files
-with the outputs), then for each line "N" on standard input the times of N runs."""
+with the outputs), then for each line "SECONDS" on standard input the latencies of runs for that long."""
 import json
 import pathlib
 import sys
@@ -91,12 +91,14 @@ def main():
     print(json.dumps({"first_result_ms": first, "outputs": saved,
                       "rss_peak_kib": memory_kib("VmHWM") - before}), flush=True)
     for line in sys.stdin:
-        ms = []
-        for _ in range(int(line)):
+        end, ms = time.perf_counter() + float(line), []
+        while len(ms) < 5 or time.perf_counter() < end:
             t = time.perf_counter()
             run(feed)
             ms.append((time.perf_counter() - t) * 1000)
-        print(json.dumps({"ms": ms}), flush=True)
+        ms.sort()
+        print(json.dumps({"p50": ms[len(ms) // 2], "p95": ms[int(len(ms) * 0.95)], "min": ms[0]}),
+              flush=True)
 
 
 try:
