@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/graph_html.h"
+#include "eao/rt.h"
 
 typedef struct report {
   eao_model *m;
@@ -141,6 +142,56 @@ static int print_text(eao_cli *c, eao_model *m) {
   return EAO_EXIT_OK;
 }
 
+/* ---- a compiled package: it has steps, not nodes, and no graph any more ---- */
+
+static int package_json(const eao_cli *c, const eao_model *m, const eao_package *p) {
+  json_t *j = json_object(), *steps = json_array();
+  for (uint32_t i = 0; i < eao_package_step_count(p); i++)
+    json_array_append_new(steps, eao_cli_string(eao_package_step_name(p, i)));
+  json_object_set_new(j, "package", eao_cli_string(c->arg[0]));
+  json_object_set_new(j, "inputs", values(m, false));
+  json_object_set_new(j, "outputs", values(m, true));
+  json_object_set_new(j, "steps", steps);
+  json_object_set_new(j, "session_bytes", integer(eao_package_arena_bytes(p)));
+  json_object_set_new(j, "activation_bytes", integer(eao_package_activation_bytes(p)));
+  json_object_set_new(j, "threads", json_integer(eao_package_threads(p)));
+  return eao_cli_json(j);
+}
+
+static int inspect_package(eao_cli *c, const eao_model *m) {
+  eao_package p;
+  char a[EAO_CLI_TEXT], b[EAO_CLI_TEXT];
+  if (eao_cli_has(c, "html") || eao_cli_has(c, "text"))
+    return eao_cli_usage(c, "a package has no graph; inspect the model that it was made from");
+  eao_status s = eao_package_open(&p, c->arg[0]);
+  if (s != EAO_OK) {
+    fprintf(stderr, "eao inspect: '%s': %s\n", c->arg[0], eao_package_message(&p));
+    return EAO_EXIT_INPUT;
+  }
+  int code = EAO_EXIT_OK;
+  if (c->json) {
+    code = package_json(c, m, &p);
+  } else {
+    print_meta(m);
+    printf("\n");
+    print_values(c, m);
+    printf("\n%-16s  compiled for %u thread%s, %u steps\n", "package", eao_package_threads(&p),
+           eao_package_threads(&p) == 1 ? "" : "s", eao_package_step_count(&p));
+    printf("%-16s  %s a session, %s of it activations\n", "memory",
+           eao_cli_bytes(eao_package_arena_bytes(&p), a),
+           eao_cli_bytes(eao_package_activation_bytes(&p), b));
+  }
+  eao_package_close(&p);
+  return code;
+}
+
+static bool is_package(const char *path) {
+  eao_package p;
+  if (eao_package_open(&p, path) != EAO_OK) return false;
+  eao_package_close(&p);
+  return true;
+}
+
 static int inspect(eao_cli *c, eao_model *m) {
   report r = {.m = m};
   const char *html = eao_cli_get(c, "html", NULL);
@@ -162,7 +213,7 @@ static int run(eao_cli *c) {
   /* Unbound dimensions become 1, which some models do not admit: then they stay unknown. */
   int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_TRY_ONE, &m);
   if (code) return code;
-  code = inspect(c, m);
+  code = is_package(c->arg[0]) ? inspect_package(c, m) : inspect(c, m);
   eao_model_destroy(m);
   return code;
 }
@@ -179,6 +230,7 @@ static const eao_cli_example examples[] = {
     {"inspect model.onnx --json | jq .macs", "one figure for a script"},
     {"inspect model.onnx --shape batch=1 --shape seq=128", "with dynamic dimensions bound"},
     {"inspect model.tflite --html graph.html", "a picture of the graph"},
+    {"inspect model.eao", "a compiled package: what goes in and out, how much memory it takes"},
 };
 
 const eao_cli_command eao_cmd_inspect = {

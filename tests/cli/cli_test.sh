@@ -245,6 +245,11 @@ test_bench() {
   expect 0 "$eao" compile "$data/classifier/model.onnx" -o "$tmp/c.eao"
   expect 0 "$eao" bench "$data/classifier/model.onnx" --threads 2 --runs 5 --json
   is threads "$(json threads)" 2
+  expect 0 "$eao" inspect "$tmp/c.eao"
+  says out '^input +image +f32 \[1,3,8,8\]' '^package +compiled for 1 thread'
+  expect 0 "$eao" inspect "$tmp/c.eao" --json
+  is threads "$(json threads)" 1
+  expect 2 "$eao" inspect "$tmp/c.eao" --html "$tmp/x.html"
   expect 0 "$eao" bench "$tmp/c.eao" --runs 5
   says out '^memory '
   head -c 200 "$tmp/c.eao" >"$tmp/cut.eao"
