@@ -1,7 +1,8 @@
 /* Runs a model on the reference kernels: tflite_run MODEL DIR [RUNS]. Input k is DIR/in_k.bin
  * with its extents in DIR/in_k.dims; output k goes to DIR/out_k.bin and DIR/out_k.dims (of the last
- * run; states are kept between runs). tflite_run MODEL --export FILE writes it as TFLite;
- * tflite_run MODEL --text prints the graph. For tests/peer_tflite.py. */
+ * run; states are kept between runs). A single input may hold many samples. tflite_run MODEL
+ * --export FILE writes it as TFLite; tflite_run MODEL --text prints the graph. For
+ * tests/peer_tflite.py. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,13 @@ static eao_status read_input(eao_ctx *ctx, const char *dir, uint32_t k, eao_dtyp
   snprintf(path, sizeof path, "%s/in_%u.bin", dir, k);
   EAO_TRY(eao_file_map(ctx, path, f));
   EAO_TRY(eao_tensor_nbytes(ctx, t, &need));
-  if (need != f->size)
+  if (need == 0 || f->size % need)
     return eao_fail(ctx, EAO_ERR_ARG, "%s has %zu bytes, not %" PRIu64, path, f->size, need);
   t->data = (void *)(uintptr_t)f->data;
   return EAO_OK;
 }
 
-static void write_output(const char *dir, uint32_t k, const eao_tensor *t) {
+static void write_output(const char *dir, uint32_t k, const eao_tensor *t, const char *mode) {
   char path[4096];
   snprintf(path, sizeof path, "%s/out_%u.dims", dir, k);
   FILE *f = fopen(path, "w");
@@ -41,7 +42,7 @@ static void write_output(const char *dir, uint32_t k, const eao_tensor *t) {
   for (int32_t i = 0; i < t->rank; i++) fprintf(f, " %" PRId64, t->dim[i]);
   fclose(f);
   snprintf(path, sizeof path, "%s/out_%u.bin", dir, k);
-  f = fopen(path, "wb");
+  f = fopen(path, mode);
   if (!f) return;
   fwrite(t->data, 1, (size_t)eao_dtype_bytes(t->dtype, eao_tensor_count(t)), f);
   fclose(f);
@@ -84,7 +85,17 @@ static eao_status run(eao_ctx *ctx, const char *model, const char *dir, int runs
     s = read_input(ctx, dir, i, g->value[g->input[i]].t.dtype, &in[i], &data[i]);
   for (int r = 0; dir && s == EAO_OK && r < runs; r++)
     s = eao_interp_run(it, in, g->n_input, out, g->n_output);
-  for (uint32_t i = 0; dir && s == EAO_OK && i < g->n_output; i++) write_output(dir, i, &out[i]);
+  for (uint32_t i = 0; dir && s == EAO_OK && i < g->n_output; i++)
+    write_output(dir, i, &out[i], "wb");
+  /* More data than one input takes: one sample after the other, state cleared between them. */
+  uint64_t bytes = 0;
+  if (dir && s == EAO_OK && g->n_input == 1) s = eao_tensor_nbytes(ctx, &in[0], &bytes);
+  for (size_t at = bytes; bytes && s == EAO_OK && at < data[0].size; at += bytes) {
+    in[0].data = (void *)(uintptr_t)(data[0].data + at);
+    eao_interp_reset(it);
+    s = eao_interp_run(it, in, 1, out, g->n_output);
+    for (uint32_t i = 0; s == EAO_OK && i < g->n_output; i++) write_output(dir, i, &out[i], "ab");
+  }
   for (uint32_t i = 0; i < g->n_input; i++) eao_file_unmap(ctx, &data[i]);
   eao_interp_destroy(it);
   eao_graph_destroy(g);
