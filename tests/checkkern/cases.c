@@ -379,6 +379,17 @@ static bool convert_case(uint32_t op, eao_rng *rng, ck_case *out) {
   return true;
 }
 
+static bool pow_case(eao_rng *rng, ck_case *out) {
+  static const float exponents[] = {1, 2, 3, 0.5f, -0.5f, -1};
+  unary_case(EAO_OP_sqrt, between(rng, 1, 200), EAO_F32, rng, out); /* positive numbers */
+  out->n_in = 2;
+  out->in[1] = (eao_tensor){.dtype = EAO_F32};
+  ck_fill(&out->in[1], rng, 1);
+  eao_set_f64(&out->in[1], 0, (double)exponents[between(rng, 0, 5)]);
+  snprintf(out->text, sizeof out->text, "power %g", eao_get_f64(&out->in[1], 0));
+  return true;
+}
+
 bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   switch (op) {
   case EAO_OP_conv: return random_conv(j, rng, out);
@@ -397,6 +408,7 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   case EAO_OP_matmul:
     return matmul_case(between(rng, 1, 3), between(rng, 1, 30), between(rng, 1, 50),
                        between(rng, 1, 80), rng, out);
+  case EAO_OP_pow: return pow_case(rng, out);
   case EAO_OP_resize: return resize_case(rng, out);
   case EAO_OP_quantize:
   case EAO_OP_dequantize: return convert_case(op, rng, out);

@@ -50,6 +50,13 @@ bool eao_act_f32_match(const eao_kcall *c) {
   return is_f32(c->in[0]) && (hard || eao_act_is_simple(&a->act));
 }
 
+bool eao_pow_f32_match(const eao_kcall *c) {
+  const eao_tensor *x = c->in[0], *e = c->in[1];
+  return is_f32(x) && is_f32(e) && is_f32(c->out[0]) && e->data && eao_tensor_count(e) == 1 &&
+         eao_tensor_count(x) == eao_tensor_count(c->out[0]) &&
+         eao_power_of(*(const float *)e->data) != EAO_POWER_OTHER;
+}
+
 bool eao_binary_f32_match(const eao_kcall *c) {
   return c->n_in == 2 && is_f32(c->in[0]) && is_f32(c->in[1]) && is_f32(c->out[0]);
 }
@@ -82,6 +89,7 @@ bool eao_arith_f32_match(const eao_kcall *c) {
   ROW(elu, isa, eao_unary_f32_match)                                                               \
   ROW(hard_sigmoid, isa, eao_unary_f32_match)                                                      \
   ROW(clip, isa, eao_clip_f32_match)                                                               \
+  ROW(pow, isa, eao_pow_f32_match)                                                                 \
   ROW(act, isa, eao_act_f32_match)                                                                 \
   ROW(add, isa, eao_arith_f32_match)                                                               \
   ROW(sub, isa, eao_arith_f32_match)                                                               \
@@ -94,3 +102,4 @@ bool eao_arith_f32_match(const eao_kcall *c) {
 
 ROWS(avx2)
 ROWS(avx512)
+ROWS(neon)

@@ -62,8 +62,10 @@ bool eao_avg_pool_i8_match(const eao_kcall *c) {
   }
 ROW(max_pool_f32_avx2, eao_pool_f32_match)
 ROW(max_pool_f32_avx512, eao_pool_f32_match)
+ROW(max_pool_f32_neon, eao_pool_f32_match)
 ROW(avg_pool_f32_avx2, eao_pool_f32_match)
 ROW(avg_pool_f32_avx512, eao_pool_f32_match)
+ROW(avg_pool_f32_neon, eao_pool_f32_match)
 ROW(max_pool_i8_c, eao_max_pool_i8_match)
 ROW(max_pool_i8_avx2, eao_max_pool_i8_match)
 ROW(avg_pool_i8_c, eao_avg_pool_i8_match)

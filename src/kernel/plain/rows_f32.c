@@ -64,3 +64,4 @@ bool eao_matmul_f32_match(const eao_kcall *c) {
 
 ROWS(avx2)
 ROWS(avx512)
+ROWS(neon)

@@ -42,6 +42,39 @@ static inline vf v_load_n(const float *p, int n) {
   for (int i = 0; i < n; i++) t[i] = p[i];
   return vld1q_f32(t);
 }
+static inline vf v_sub(vf a, vf b) {
+  return vsubq_f32(a, b);
+}
+static inline vf v_div(vf a, vf b) {
+  return vdivq_f32(a, b);
+}
+static inline vf v_sqrt(vf a) {
+  return vsqrtq_f32(a);
+}
+static inline vf v_round(vf a) {
+  return vrndnq_f32(a);
+}
+static inline vf v_scale(vf x, vf n) {
+  int32x4_t i = vcvtq_s32_f32(n), half = vshrq_n_s32(i, 1), bias = vdupq_n_s32(127);
+  int32x4_t a = vshlq_n_s32(vaddq_s32(half, bias), 23);
+  int32x4_t b = vshlq_n_s32(vaddq_s32(vsubq_s32(i, half), bias), 23);
+  return vmulq_f32(vmulq_f32(x, vreinterpretq_f32_s32(a)), vreinterpretq_f32_s32(b));
+}
+static inline vf v_if_less(vf a, vf b, vf x, vf y) {
+  return vbslq_f32(vcltq_f32(a, b), x, y);
+}
+static inline vf v_if_nan(vf x, vf a, vf b) {
+  return vbslq_f32(vceqq_f32(x, x), b, a);
+}
+static inline vf v_abs(vf a) {
+  return vabsq_f32(a);
+}
+static inline vf v_with_sign(vf a, vf s) {
+  return vbslq_f32(vdupq_n_u32(0x80000000u), s, a);
+}
+static inline float v_max_of(vf v) {
+  return vmaxvq_f32(v);
+}
 static inline float v_sum(vf v) {
   return vaddvq_f32(v);
 }

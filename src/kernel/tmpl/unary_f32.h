@@ -1,6 +1,5 @@
 /* Float functions of one input. Include after a simd/f32_*.h. */
-#include "kernel/ref/elementwise.h"
-#include "kernel/step.h"
+#include "kernel/plain/elementwise_f32.h"
 #include "kernel/tmpl/act_f32.h"
 #include "kernel/tmpl/math_f32.h"
 
@@ -102,5 +101,20 @@ eao_status EAO_SIMD(eao_k_act_f32)(eao_kcall *c) {
   case EAO_ACT_GELU: return run(c, &p, fn_gelu);
   case EAO_ACT_GELU_TANH: return run(c, &p, fn_gelu_tanh);
   default: return run(c, &p, fn_simple_act);
+  }
+}
+
+FN(cube, v_mul(v_mul(x, x), x))
+FN(same, x)
+
+eao_status EAO_SIMD(eao_k_pow_f32)(eao_kcall *c) {
+  param p = {.a = v_all(0)};
+  switch (eao_power_of(*(const float *)c->in[1]->data)) {
+  case EAO_POWER_2: return run(c, &p, fn_square);
+  case EAO_POWER_3: return run(c, &p, fn_cube);
+  case EAO_POWER_HALF: return run(c, &p, fn_sqrt);
+  case EAO_POWER_MINUS_HALF: return run(c, &p, fn_rsqrt);
+  case EAO_POWER_MINUS_1: return run(c, &p, fn_reciprocal);
+  default: return run(c, &p, fn_same);
   }
 }
