@@ -190,50 +190,69 @@ void eao_graph_compact(eao_graph *g) {
   set_producers(g);
 }
 
-/* Kahn's algorithm; among ready nodes the one that came first in the file goes first, found by
- * scanning forward from the lowest candidate (the usual file is already sorted). */
+/* Depth first, producers before what uses them, nodes in the order of the file otherwise: a sorted
+ * graph stays as it is. Linear, whatever the order was. */
+typedef struct sorter {
+  eao_graph *g;
+  eao_node *sorted;
+  uint32_t *stack, *next; /* next[n]: input of n to look at */
+  uint8_t *state;         /* 0: new, 1: waits for its inputs, 2: done */
+  uint32_t n_sorted;
+} sorter;
+
+/* The next producer of n's inputs that is not done; EAO_NONE: there is none. */
+static eao_nid pending(sorter *s, eao_nid n) {
+  const eao_node *node = &s->g->node[n];
+  while (s->next[n] < node->n_in) {
+    eao_vid v = node->in[s->next[n]];
+    eao_nid p = v == EAO_NONE ? EAO_NONE : s->g->value[v].producer;
+    if (p != EAO_NONE && s->state[p] != 2) return p;
+    s->next[n]++;
+  }
+  return EAO_NONE;
+}
+
+static eao_status sort_from(sorter *s, eao_nid first) {
+  uint32_t depth = 0;
+  s->stack[depth++] = first;
+  s->state[first] = 1;
+  while (depth) {
+    eao_nid n = s->stack[depth - 1], p = pending(s, n);
+    if (p == EAO_NONE) {
+      s->state[n] = 2;
+      s->sorted[s->n_sorted++] = s->g->node[n];
+      depth--;
+    } else if (s->state[p] == 1) {
+      return eao_fail(s->g->ctx, EAO_ERR_FORMAT, "node %u ('%s') is part of a cycle", p,
+                      s->g->node[p].name);
+    } else {
+      s->state[p] = 1;
+      s->stack[depth++] = p;
+    }
+  }
+  return EAO_OK;
+}
+
 eao_status eao_graph_sort(eao_graph *g) {
   eao_graph_compact(g);
   uint32_t n_node = g->n_node;
-  eao_node *sorted = eao_alloc(g->ctx, n_node * sizeof *sorted);
-  uint8_t *done = eao_alloc(g->ctx, n_node);
-  uint8_t *ready = eao_alloc(g->ctx, g->n_value);
-  eao_status s = sorted && done && ready ? EAO_OK : EAO_NOMEM(g->ctx);
-  uint32_t k = 0;
-  for (eao_vid v = 0; s == EAO_OK && v < g->n_value; v++)
-    ready[v] = g->value[v].producer == EAO_NONE;
-  bool progress = true;
-  while (s == EAO_OK && k < n_node && progress) {
-    progress = false;
-    for (eao_nid n = 0; n < n_node; n++) {
-      if (done[n]) continue;
-      const eao_node *nd = &g->node[n];
-      bool ok = true;
-      for (uint32_t i = 0; ok && i < nd->n_in; i++) ok = nd->in[i] == EAO_NONE || ready[nd->in[i]];
-      if (!ok) continue;
-      done[n] = 1;
-      progress = true;
-      sorted[k++] = *nd;
-      for (uint32_t i = 0; i < nd->n_out; i++)
-        if (nd->out[i] != EAO_NONE) ready[nd->out[i]] = 1;
-    }
-  }
-  if (s == EAO_OK && k < n_node) {
-    for (eao_nid n = 0; n < n_node; n++) {
-      if (done[n]) continue;
-      s = eao_fail(g->ctx, EAO_ERR_FORMAT, "node %u ('%s') is part of a cycle or depends on one", n,
-                   g->node[n].name);
-      break;
-    }
-  }
-  if (s == EAO_OK && n_node) {
-    memcpy(g->node, sorted, n_node * sizeof *sorted);
+  sorter s = {.g = g};
+  s.sorted = eao_alloc(g->ctx, n_node * sizeof *s.sorted);
+  s.stack = eao_alloc(g->ctx, n_node * sizeof *s.stack);
+  s.next = eao_alloc(g->ctx, n_node * sizeof *s.next);
+  s.state = eao_alloc(g->ctx, n_node);
+  eao_status st = s.sorted && s.stack && s.next && s.state ? EAO_OK : EAO_NOMEM(g->ctx);
+  for (eao_nid n = 0; st == EAO_OK && n < n_node; n++)
+    if (s.state[n] == 0) st = sort_from(&s, n);
+  if (st == EAO_OK && n_node) {
+    memcpy(g->node, s.sorted, n_node * sizeof *s.sorted);
     set_producers(g);
   }
-  eao_free(g->ctx, sorted);
-  eao_free(g->ctx, done);
-  eao_free(g->ctx, ready);
-  return s;
+  eao_free(g->ctx, s.sorted);
+  eao_free(g->ctx, s.stack);
+  eao_free(g->ctx, s.next);
+  eao_free(g->ctx, s.state);
+  return st;
 }
 
 eao_status eao_tensor_nbytes(eao_ctx *ctx, const eao_tensor *t, uint64_t *out) {
