@@ -234,20 +234,32 @@ static bool fixed_params(uint16_t op, float *scale, int32_t *zero) {
   return true;
 }
 
+/* Values that leave the integer part: scores. Clipping the rarest, largest ones would cut off just
+ * those that decide, so they keep their whole range. */
+static void mark_exposed(const eao_ptq_plan *p, const eao_graph *g, bool *out) {
+  for (uint32_t i = 0; i < g->n_output; i++) out[eao_ptq_shared(p, g->output[i])] = true;
+  for (eao_nid i = 0; i < g->n_node; i++)
+    for (uint32_t k = 0; !p->integer[i] && k < g->node[i].n_in; k++)
+      if (is_activation(g, g->node[i].in[k])) out[eao_ptq_shared(p, g->node[i].in[k])] = true;
+}
+
 eao_status eao_ptq_plan_ranges(eao_ptq_plan *p, const eao_graph *g, const eao_ptq_stats *s,
                                eao_range_kind kind) {
   double *lo = eao_alloc(g->ctx, g->n_value * sizeof *lo),
          *hi = eao_alloc(g->ctx, g->n_value * sizeof *hi);
-  if (!lo || !hi) {
+  bool *exposed = eao_alloc(g->ctx, g->n_value * sizeof *exposed);
+  if (!lo || !hi || !exposed) {
     eao_free(g->ctx, lo);
     eao_free(g->ctx, hi);
+    eao_free(g->ctx, exposed);
     return EAO_NOMEM(g->ctx);
   }
+  mark_exposed(p, g, exposed);
   for (eao_vid v = 0; v < g->n_value; v++) {
     double a, b;
     if (v >= s->n || !s->hist[v] || !s->hist[v]->total) continue;
     eao_vid root = eao_ptq_shared(p, v);
-    eao_hist_range(s->hist[v], kind, &a, &b);
+    eao_hist_range(s->hist[v], exposed[root] ? EAO_RANGE_MINMAX : kind, &a, &b);
     lo[root] = fmin(lo[root], a);
     hi[root] = fmax(hi[root], b);
   }
@@ -259,5 +271,6 @@ eao_status eao_ptq_plan_ranges(eao_ptq_plan *p, const eao_graph *g, const eao_pt
   }
   eao_free(g->ctx, lo);
   eao_free(g->ctx, hi);
+  eao_free(g->ctx, exposed);
   return EAO_OK;
 }
