@@ -230,10 +230,8 @@ eao_status eao_tfl_l2_pool(eao_tfl_op *o) {
 
 /* ---- matrix products ---- */
 
-static bool is_float(const eao_tfl_op *o, eao_vid v) {
-  return eao_dtype_is_float(o->s->g->value[v].t.dtype);
-}
-
+/* Quantised weights under a float input count as the reals they stand for, as in convolutions;
+ * LiteRT would quantise the input on the fly (attribute hybrid). */
 eao_status eao_tfl_fully_connected(eao_tfl_op *o) {
   eao_fully_connected_attr a = {0};
   eao_vid in[3], out;
@@ -246,8 +244,6 @@ eao_status eao_tfl_fully_connected(eao_tfl_op *o) {
   EAO_TRY(eao_tfl_act(o, TFL_FULLY_CONNECTED_FUSED_ACTIVATION_FUNCTION, &a.act));
   EAO_TRY(weighted(o, in, &n));
   EAO_TRY(eao_tfl_out(o, 0, &out));
-  if (is_float(o, in[0]) && !is_float(o, in[1]))
-    a.hybrid = eao_ftab_u8(&o->opt, TFL_FULLY_CONNECTED_ASYMMETRIC_QUANTIZE_INPUTS, 0) ? 2 : 1;
   return eao_tfl_node(o, EAO_OP_fully_connected, &a, in, n, &out, 1);
 }
 
