@@ -1,5 +1,5 @@
 # Shortcuts around CMake presets, and the two commands of the README: demo and test.
-.PHONY: all bench demo test test-quick peers format format-check lint coverage clean
+.PHONY: all bench demo test test-quick peers format format-check lint clean
 
 all: ; @scripts/build.sh release
 demo: ; @scripts/demo.sh
@@ -17,4 +17,8 @@ bench:
 	@.venv/bin/python bench/run $(ARGS)
 format: ; @git ls-files '*.c' '*.h' | xargs clang-format -i
 format-check: ; @git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+# clang-tidy over the compiled sources, with .clang-tidy's checks.
+lint:
+	@scripts/build.sh clang
+	@git ls-files 'src/*.c' | grep -vE '_test\.c$$|kernel/arm/' | xargs -P2 -n8 clang-tidy --quiet -p build/clang
 clean: ; rm -rf build

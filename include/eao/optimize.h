@@ -35,8 +35,8 @@ typedef struct eao_optimize_result {
 } eao_optimize_result;
 
 /* Writes into out_dir: model.eao, model.onnx and model.tflite of the chosen (or nearest) candidate,
- * report.html, report.json, recipe.yaml. Finished measurements are kept in out_dir/state.yaml, so
- * that a run that was stopped goes on where it was. EAO_OK also when nothing fits. */
+ * report.html, report.json, recipe.yaml. Each file is written completely or not at all. EAO_OK also
+ * when nothing fits. */
 eao_status eao_optimize(eao_ctx *ctx, const eao_optimize_opts *opts, eao_optimize_result *out);
 
 #ifdef __cplusplus
