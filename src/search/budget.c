@@ -77,7 +77,7 @@ static double cost(const eao_candidate *c, int m) {
 
 static bool matters(const eao_budget *b, int m) {
   return b->set[m] || m == EAO_GOAL_LATENCY_P95_MS || m == EAO_GOAL_SIZE_KIB ||
-         m == EAO_GOAL_ACCURACY;
+         m == EAO_GOAL_RAM_PEAK_KIB || m == EAO_GOAL_ACCURACY;
 }
 
 static bool dominates(const eao_budget *b, const eao_candidate *x, const eao_candidate *y) {

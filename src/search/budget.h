@@ -61,10 +61,10 @@ typedef struct eao_choice {
  * beyond it divided by 10). A metric that is not known misses by infinity. */
 double eao_budget_miss(const eao_budget *b, const eao_candidate *c, eao_goal m);
 
-/* Marks the Pareto front over the metrics that matter (those with a budget, and latency, size and
- * accuracy always) and chooses: among the candidates that meet every budget, those whose accuracy
- * interval reaches the best accuracy count as equally accurate, and the fastest of them wins (then
- * more accurate, smaller, less RAM, less energy, first). */
+/* Marks the Pareto front over the metrics that matter (those with a budget, and latency, RAM, size
+ * and accuracy always) and chooses: among the candidates that meet every budget, those whose
+ * accuracy interval reaches the best accuracy count as equally accurate, and the fastest of them
+ * wins (then more accurate, smaller, less RAM, less energy, first). */
 void eao_choose(const eao_budget *b, eao_candidate *list, uint32_t n, eao_choice *out);
 
 #endif

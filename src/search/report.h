@@ -38,7 +38,7 @@ typedef struct eao_report {
   uint64_t eval_samples;
   const eao_report_rung *rung;
   uint32_t n_rung;
-  const double *latency_ms; /* every run of the final verification */
+  const double *latency_ms; /* every run of the final verification, shortest first */
   uint32_t n_latency;
   const eao_report_layer *layer;
   uint32_t n_layer;

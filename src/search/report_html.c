@@ -136,7 +136,7 @@ static void open_plot(const plot *p, const char *title, const char *xlabel, cons
     double x = p->x0 + (p->x1 - p->x0) * i / 4, y = p->y0 + (p->y1 - p->y0) * i / 4;
     eao_text_printf(o,
                     "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                    "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>"
+                    "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>"
                     "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%.4g</text>",
                     LEFT, W - RIGHT, py(p, y), py(p, y), LEFT - 6, py(p, y) + 4, y, px(p, x),
                     H - BOTTOM + 17, i == 4 ? "end" : "middle", x);
@@ -235,13 +235,11 @@ static void histogram(const eao_report *r, eao_text *o) {
   enum { BINS = 32 };
   uint32_t count[BINS] = {0}, most = 0;
   if (r->n_latency < 2) return;
-  double lo = INFINITY, hi = 0;
-  for (uint32_t i = 0; i < r->n_latency; i++) {
-    lo = fmin(lo, r->latency_ms[i]);
-    hi = fmax(hi, r->latency_ms[i]);
-  }
+  /* Shortest first; the slowest half percent (interruptions) would squeeze all others together. */
+  uint32_t shown = r->n_latency - r->n_latency / 200;
+  double lo = r->latency_ms[0], hi = r->latency_ms[shown - 1];
   if (!(hi > lo)) hi = lo + 1e-6;
-  for (uint32_t i = 0; i < r->n_latency; i++) {
+  for (uint32_t i = 0; i < shown; i++) {
     int b = (int)((r->latency_ms[i] - lo) / (hi - lo) * BINS);
     b = b < 0 ? 0 : b >= BINS ? BINS - 1 : b;
     if (++count[b] > most) most = count[b];
@@ -254,7 +252,13 @@ static void histogram(const eao_report *r, eao_text *o) {
     eao_text_printf(o, "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
                     x + 0.5, py(&p, count[b]), w - 1, py(&p, 0) - py(&p, count[b]));
   }
-  eao_text_printf(o, "</svg></section>");
+  if (shown < r->n_latency)
+    eao_text_printf(o, "</svg><p class=\"dim\">Not drawn: the slowest %u runs, up to ",
+                    r->n_latency - shown);
+  else
+    eao_text_printf(o, "</svg><p class=\"dim\">Slowest run: ");
+  number(o, r->latency_ms[r->n_latency - 1]);
+  eao_text_printf(o, " ms.</p></section>");
 }
 
 static void memory(const eao_report *r, eao_text *o) {
@@ -287,12 +291,17 @@ static void memory(const eao_report *r, eao_text *o) {
 static void layers(const eao_report *r, eao_text *o) {
   if (!r->n_layer) return;
   double total = 0;
-  for (uint32_t i = 0; i < r->n_layer; i++)
+  bool sqnr = false;
+  for (uint32_t i = 0; i < r->n_layer; i++) {
     if (isfinite(r->layer[i].time_us)) total += r->layer[i].time_us;
-  eao_text_printf(o, "<section class=\"card\"><h2>Layers</h2><div class=\"scroll\"><table><tr>"
-                     "<th>layer</th><th>op</th><th>precision</th><th>kernel</th>"
-                     "<th class=\"n\">time, µs</th><th class=\"n\">share, %%</th>"
-                     "<th class=\"n\">GMAC/s</th><th class=\"n\">SQNR, dB</th></tr>");
+    sqnr |= isfinite(r->layer[i].sqnr_db);
+  }
+  eao_text_printf(o,
+                  "<section class=\"card\"><h2>Layers</h2><div class=\"scroll\"><table><tr>"
+                  "<th>layer</th><th>op</th><th>precision</th><th>kernel</th>"
+                  "<th class=\"n\">time, µs</th><th class=\"n\">share, %%</th>"
+                  "<th class=\"n\">GMAC/s</th>%s</tr>",
+                  sqnr ? "<th class=\"n\">SQNR, dB</th>" : "");
   for (uint32_t i = 0; i < r->n_layer; i++) {
     const eao_report_layer *l = &r->layer[i];
     const char *const cells[] = {l->name, l->op, l->precision, l->kernel};
@@ -304,7 +313,7 @@ static void layers(const eao_report *r, eao_text *o) {
     }
     const double numbers[] = {l->time_us, total > 0 ? l->time_us / total * 100 : (double)NAN,
                               l->macs > 0 ? l->macs / l->time_us * 1e-3 : (double)NAN, l->sqnr_db};
-    for (size_t k = 0; k < EAO_COUNT(numbers); k++) {
+    for (size_t k = 0; k < EAO_COUNT(numbers) - !sqnr; k++) {
       eao_text_printf(o, "<td class=\"n\">");
       number(o, numbers[k]);
       eao_text_printf(o, "</td>");
