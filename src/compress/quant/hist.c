@@ -99,8 +99,8 @@ static double squared_error(const eao_hist *h, double lo, double hi) {
   return sum;
 }
 
-/* Divergence of the distribution clipped to [lo, hi] from what 256 levels make of it. Zeros, which a
- * ReLU makes in any number and which are exact anyway, do not count. */
+/* Divergence of the distribution clipped to [lo, hi] from what 256 levels make of it. Zeros, which
+ * a ReLU makes in any number and which are exact anyway, do not count. */
 static double divergence(const eao_hist *h, double lo, double hi) {
   int32_t zero = h->lo <= 0 ? (int32_t)(-h->lo / h->width) : -1;
   double mass[LEVELS] = {0}, step = (hi - lo) / LEVELS, sum = 0, edge_lo = 0, edge_hi = 0;
