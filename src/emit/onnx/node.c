@@ -177,7 +177,8 @@ static eao_status write_op(out_scope *s, const eao_node *n, const eao_op_desc *d
   if (special) return special(&(out_call){s, o, n, d, in, out, name});
   if (!d->onnx) return eao_fail(o->ctx, EAO_ERR_UNSUPPORTED, "op '%s' has no ONNX form", d->name);
   EAO_TRY(check_hidden(o, d, n->attr));
-  if (d->onnx_since > o->opset) o->opset = OUT_OPSET_NEW;
+  if (d->onnx_since > o->opset)
+    o->opset = d->onnx_since > OUT_OPSET_NARROW ? OUT_OPSET_NEW : OUT_OPSET_NARROW;
   eao_pb_mark m = out_node(o, d->onnx, name, in, n->n_in, out, n->n_out);
   EAO_TRY(out_attrs(o, d, n->attr));
   const eao_split_attr *split = n->op == EAO_OP_split ? n->attr : NULL;

@@ -132,12 +132,23 @@ static void write_meta(onnx_out *o) {
   }
 }
 
+static uint32_t first_opset(const eao_graph *root) {
+  for (const eao_graph *g = root; g; g = g->next_sub)
+    for (eao_vid v = 0; v < g->n_value; v++) {
+      const eao_tensor *t = &g->value[v].t;
+      bool narrow = t->dtype == EAO_I4 || t->dtype == EAO_U4;
+      if (narrow || (t->quant.n && (t->dtype == EAO_I16 || t->dtype == EAO_U16)))
+        return OUT_OPSET_NARROW;
+    }
+  return OUT_OPSET;
+}
+
 static eao_status write_model(onnx_out *o) {
   if (o->root->n_state)
     return eao_fail(o->ctx, EAO_ERR_UNSUPPORTED, "state that lives across runs has no ONNX form");
   EAO_TRY(write_graph(o));
-  bool fresh = o->opset > OUT_OPSET;
-  eao_pb_put_varint(&o->w, 1, fresh ? OUT_IR_NEW : OUT_IR);
+  /* The version of the file format that came with the opset. */
+  eao_pb_put_varint(&o->w, 1, o->opset > OUT_OPSET_NARROW ? 11 : o->opset > OUT_OPSET ? 10 : 9);
   eao_pb_put_str(&o->w, 2, "eao");
   eao_pb_put_str(&o->w, 3, EAO_VERSION_STRING);
   write_meta(o);
@@ -149,7 +160,7 @@ static eao_status write_model(onnx_out *o) {
 }
 
 eao_status eao_emit_onnx(const eao_graph *g, const char *path) {
-  onnx_out o = {.ctx = g->ctx, .root = g, .opset = OUT_OPSET};
+  onnx_out o = {.ctx = g->ctx, .root = g, .opset = first_opset(g)};
   eao_arena_init(&o.tmp, g->ctx);
   eao_map_init(&o.names, g->ctx);
   eao_pb_writer_init(&o.w, g->ctx);

@@ -5,7 +5,14 @@
 #include "format/pb.h"
 #include "op/op.h"
 
-enum { OUT_OPSET = 21, OUT_IR = 10, OUT_OPSET_NEW = 23, OUT_IR_NEW = 11, OUT_MAX_IO = 16 };
+/* The oldest opset that expresses the graph is written, for the widest choice of readers. 20 also
+ * because ONNX Runtime 1.32 mistypes the zero points it inserts into opset 21 models. */
+enum {
+  OUT_OPSET = 20,
+  OUT_OPSET_NARROW = 21, /* 4-bit types, 16-bit quantisation */
+  OUT_OPSET_NEW = 23,
+  OUT_MAX_IO = 16
+};
 
 typedef struct onnx_out {
   eao_ctx *ctx;
