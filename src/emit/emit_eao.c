@@ -14,24 +14,8 @@ typedef struct writer {
   uint32_t n_tensor;
 } writer;
 
-static const size_t element_bytes[EAO_PKG_SECTIONS] = {[EAO_PKG_TENSORS] = sizeof(eao_pkg_tensor),
-                                                       [EAO_PKG_STEPS] = sizeof(eao_pkg_step),
-                                                       [EAO_PKG_REFS] = sizeof(uint32_t),
-                                                       [EAO_PKG_PROGRAM] = sizeof(eao_pkg_entry),
-                                                       [EAO_PKG_STAGES] = sizeof(eao_pkg_stage),
-                                                       [EAO_PKG_SCHEDULE] = sizeof(eao_pkg_band),
-                                                       [EAO_PKG_INPUTS] = sizeof(eao_pkg_io),
-                                                       [EAO_PKG_OUTPUTS] = sizeof(eao_pkg_io),
-                                                       [EAO_PKG_STATES] = sizeof(eao_pkg_state),
-                                                       [EAO_PKG_META] = sizeof(eao_pkg_meta),
-                                                       [EAO_PKG_GOLDEN] = sizeof(eao_pkg_golden),
-                                                       [EAO_PKG_STRINGS] = 1,
-                                                       [EAO_PKG_ATTRS] = 1,
-                                                       [EAO_PKG_QUANT] = 4,
-                                                       [EAO_PKG_DATA] = 1};
-
 static uint32_t count(const writer *w, eao_pkg_section s) {
-  return (uint32_t)(w->sec[s].len / element_bytes[s]);
+  return (uint32_t)(w->sec[s].len / eao_pkg_element_bytes[s]);
 }
 
 static void add(writer *w, eao_pkg_section s, const void *p, size_t n) {
@@ -223,7 +207,7 @@ static void assemble(writer *w, eao_text *out) {
   uint64_t at = sizeof h;
   for (uint32_t i = 0; i < EAO_PKG_SECTIONS; i++) {
     at = (at + EAO_PKG_ALIGN - 1) & ~(uint64_t)(EAO_PKG_ALIGN - 1);
-    h.section[i] = (eao_pkg_span){at, w->sec[i].len / element_bytes[i]};
+    h.section[i] = (eao_pkg_span){at, w->sec[i].len / eao_pkg_element_bytes[i]};
     at += w->sec[i].len;
   }
   h.file_bytes = at;

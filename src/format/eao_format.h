@@ -121,4 +121,22 @@ typedef struct eao_pkg_golden {
   uint64_t offset, bytes; /* in DATA */
 } eao_pkg_golden;
 
+/* Bytes of an element of each section. */
+static const uint32_t eao_pkg_element_bytes[EAO_PKG_SECTIONS] = {
+    [EAO_PKG_TENSORS] = sizeof(eao_pkg_tensor),
+    [EAO_PKG_STEPS] = sizeof(eao_pkg_step),
+    [EAO_PKG_REFS] = sizeof(uint32_t),
+    [EAO_PKG_PROGRAM] = sizeof(eao_pkg_entry),
+    [EAO_PKG_STAGES] = sizeof(eao_pkg_stage),
+    [EAO_PKG_SCHEDULE] = sizeof(eao_pkg_band),
+    [EAO_PKG_INPUTS] = sizeof(eao_pkg_io),
+    [EAO_PKG_OUTPUTS] = sizeof(eao_pkg_io),
+    [EAO_PKG_STATES] = sizeof(eao_pkg_state),
+    [EAO_PKG_META] = sizeof(eao_pkg_meta),
+    [EAO_PKG_GOLDEN] = sizeof(eao_pkg_golden),
+    [EAO_PKG_STRINGS] = 1,
+    [EAO_PKG_ATTRS] = 1,
+    [EAO_PKG_QUANT] = 4,
+    [EAO_PKG_DATA] = 1};
+
 #endif

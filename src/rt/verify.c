@@ -5,22 +5,6 @@
 #include "base/base.h"
 #include "rt/model.h"
 
-static const uint32_t element_bytes[EAO_PKG_SECTIONS] = {[EAO_PKG_TENSORS] = sizeof(eao_pkg_tensor),
-                                                         [EAO_PKG_STEPS] = sizeof(eao_pkg_step),
-                                                         [EAO_PKG_REFS] = sizeof(uint32_t),
-                                                         [EAO_PKG_PROGRAM] = sizeof(eao_pkg_entry),
-                                                         [EAO_PKG_STAGES] = sizeof(eao_pkg_stage),
-                                                         [EAO_PKG_SCHEDULE] = sizeof(eao_pkg_band),
-                                                         [EAO_PKG_INPUTS] = sizeof(eao_pkg_io),
-                                                         [EAO_PKG_OUTPUTS] = sizeof(eao_pkg_io),
-                                                         [EAO_PKG_STATES] = sizeof(eao_pkg_state),
-                                                         [EAO_PKG_META] = sizeof(eao_pkg_meta),
-                                                         [EAO_PKG_GOLDEN] = sizeof(eao_pkg_golden),
-                                                         [EAO_PKG_STRINGS] = 1,
-                                                         [EAO_PKG_ATTRS] = 1,
-                                                         [EAO_PKG_QUANT] = 4,
-                                                         [EAO_PKG_DATA] = 1};
-
 static bool inside(uint64_t offset, uint64_t bytes, uint64_t total) {
   return offset <= total && bytes <= total - offset;
 }
@@ -43,7 +27,7 @@ static eao_status verify_header(eao_rt_model *m) {
   for (uint32_t i = 0; i < EAO_PKG_SECTIONS; i++) {
     const eao_pkg_span *s = &h->section[i];
     if (s->offset % EAO_PKG_ALIGN || s->offset < sizeof *h || s->count > m->size ||
-        s->count > UINT32_MAX || !inside(s->offset, s->count * element_bytes[i], m->size))
+        s->count > UINT32_MAX || !inside(s->offset, s->count * eao_pkg_element_bytes[i], m->size))
       return eao_rt_fail(m, EAO_ERR_FORMAT, "a section is out of bounds");
   }
   uint64_t n = eao_rt_count(m, EAO_PKG_STRINGS);
