@@ -1,5 +1,6 @@
 /* transpose from N C spatial... to N spatial... C, a band of rows at a time: so that a model fed
  * channels-first never needs a second copy of its input. */
+#include "kernel/copy.h"
 #include "kernel/ref/move.h"
 #include "kernel/step.h"
 
@@ -14,17 +15,6 @@ bool eao_k_to_channels_last_match(const eao_kcall *c) {
   return true;
 }
 
-/* n pixels of all channels; planes are `plane` elements apart. */
-#define INTERLEAVE(type)                                                                           \
-  static void interleave_##type(const type *x, type *y, int64_t channels, int64_t plane,           \
-                                int64_t n) {                                                       \
-    for (int64_t i = 0; i < n; i++)                                                                \
-      for (int64_t k = 0; k < channels; k++) y[i * channels + k] = x[k * plane + i];               \
-  }
-INTERLEAVE(uint8_t)
-INTERLEAVE(uint16_t)
-INTERLEAVE(uint32_t)
-
 eao_status eao_k_to_channels_last(eao_kcall *c) {
   const eao_tensor *x = c->in[0], *y = c->out[0];
   int64_t channels = x->dim[1], row = 1, begin, end;
@@ -33,18 +23,8 @@ eao_status eao_k_to_channels_last(eao_kcall *c) {
   int64_t plane = x->dim[2] * row;
   eao_kcall_share(c, y->dim[1] * row, 16, &begin, &end);
   int64_t from = c->row * row + begin, to = begin * channels, n = end - begin;
-  switch (eao_dtype_bits(x->dtype)) {
-  case 8:
-    interleave_uint8_t((const uint8_t *)x->data + from, (uint8_t *)y->data + to, channels, plane,
-                       n);
-    return EAO_OK;
-  case 16:
-    interleave_uint16_t((const uint16_t *)x->data + from, (uint16_t *)y->data + to, channels, plane,
-                        n);
-    return EAO_OK;
-  default:
-    interleave_uint32_t((const uint32_t *)x->data + from, (uint32_t *)y->data + to, channels, plane,
-                        n);
-    return EAO_OK;
-  }
+  int64_t size = eao_dtype_bits(x->dtype) / 8;
+  eao_copy_transposed((char *)y->data + to * size, channels, (const char *)x->data + from * size,
+                      plane, channels, n, (size_t)size);
+  return EAO_OK;
 }

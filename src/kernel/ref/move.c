@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/copy.h"
+
 void eao_move_run(eao_tensor *dst, int64_t di, const eao_tensor *src, int64_t si, int64_t n) {
   int bits = eao_dtype_bits(dst->dtype);
   if (n <= 0) return;
@@ -64,38 +66,70 @@ static bool view_simplify(eao_view *v) {
 
 static void copy_strided(eao_tensor *dst, int64_t di, int64_t ds, const eao_tensor *src, int64_t si,
                          int64_t ss, int64_t n) {
-  const void *p = src->data;
-  void *q = dst->data;
-  if (ss == 1 && ds == 1) {
+  int64_t size = eao_dtype_bits(dst->dtype) / 8;
+  if (ss == 1 && ds == 1)
     eao_move_run(dst, di, src, si, n);
-    return;
-  }
-  switch (eao_dtype_bits(dst->dtype)) {
-  case 8:
-    for (int64_t i = 0; i < n; i++) ((uint8_t *)q)[di + i * ds] = ((const uint8_t *)p)[si + i * ss];
-    break;
-  case 16:
-    for (int64_t i = 0; i < n; i++)
-      ((uint16_t *)q)[di + i * ds] = ((const uint16_t *)p)[si + i * ss];
-    break;
-  case 32:
-    for (int64_t i = 0; i < n; i++)
-      ((uint32_t *)q)[di + i * ds] = ((const uint32_t *)p)[si + i * ss];
-    break;
-  default:
+  else if (size)
+    eao_copy_runs((char *)dst->data + di * size, ds * size, (const char *)src->data + si * size,
+                  ss * size, (size_t)size, n);
+  else
     for (int64_t i = 0; i < n; i++) eao_move_run(dst, di + i * ds, src, si + i * ss, 1);
+}
+
+/* The axis that lies contiguous in src goes next to the last, which lies contiguous in dst, so that
+ * both make a matrix to transpose. */
+static bool view_matrix(eao_view *v) {
+  int32_t last = v->rank - 1, j = last - 1;
+  if (v->dst[last] != 1 || v->src[last] == 1) return false;
+  while (j >= 0 && v->src[j] != 1) j--;
+  if (j < 0) return false;
+  int64_t dim = v->dim[j], dst = v->dst[j];
+  for (; j + 1 < last; j++) {
+    v->dim[j] = v->dim[j + 1];
+    v->src[j] = v->src[j + 1];
+    v->dst[j] = v->dst[j + 1];
+  }
+  v->dim[j] = dim;
+  v->src[j] = 1;
+  v->dst[j] = dst;
+  return true;
+}
+
+/* The last two axes of a view, from di and si on. */
+static void copy_inner(eao_tensor *dst, int64_t di, const eao_tensor *src, int64_t si,
+                       const eao_view *v, bool matrix) {
+  int32_t last = v->rank - 1;
+  int64_t size = eao_dtype_bits(dst->dtype) / 8;
+  char *q = (char *)dst->data + di * size;
+  const char *p = (const char *)src->data + si * size;
+  if (matrix) {
+    eao_copy_transposed(q, v->dst[last - 1], p, v->src[last], v->dim[last], v->dim[last - 1],
+                        (size_t)size);
+  } else if (v->dst[last] == 1 && v->src[last] == 1 && size) {
+    eao_copy_runs(q, v->dst[last - 1] * size, p, v->src[last - 1] * size,
+                  (size_t)(v->dim[last] * size), v->dim[last - 1]);
+  } else {
+    for (int64_t i = 0; i < v->dim[last - 1]; i++)
+      copy_strided(dst, di + i * v->dst[last - 1], v->dst[last], src, si + i * v->src[last - 1],
+                   v->src[last], v->dim[last]);
   }
 }
 
 void eao_view_copy(eao_tensor *dst, const eao_tensor *src, eao_view *v) {
   int64_t index[EAO_VIEW_RANK] = {0};
+  int bits = eao_dtype_bits(dst->dtype);
   if (!view_simplify(v)) return;
   if (!v->rank) eao_view_add(v, 1, 1, 1);
-  int32_t last = v->rank - 1, d;
   int64_t si = v->src_at, di = v->dst_at;
+  if (v->rank == 1) {
+    copy_strided(dst, di, v->dst[0], src, si, v->src[0], v->dim[0]);
+    return;
+  }
+  bool matrix = bits >= 8 && bits <= 32 && view_matrix(v);
+  int32_t d;
   do {
-    copy_strided(dst, di, v->dst[last], src, si, v->src[last], v->dim[last]);
-    for (d = last - 1; d >= 0; d--) {
+    copy_inner(dst, di, src, si, v, matrix);
+    for (d = v->rank - 3; d >= 0; d--) {
       si += v->src[d];
       di += v->dst[d];
       if (++index[d] < v->dim[d]) break;
@@ -150,12 +184,13 @@ eao_status eao_ref_concat(eao_kcall *c) {
   for (uint32_t k = 0; k < c->n_in; k++) {
     const eao_tensor *x = c->in[k];
     int64_t run = eao_dim_product(x, axis, x->rank);
-    bool plain = same_quant(x, y);
-    for (int64_t o = 0; o < outer; o++) {
-      if (plain)
-        eao_move_run(y, o * inner + at, x, o * run, run);
-      else
-        requantise_run(y, o * inner + at, x, o * run, run);
+    if (same_quant(x, y)) {
+      eao_view v = {.dst_at = at};
+      eao_view_add(&v, outer, run, inner);
+      eao_view_add(&v, run, 1, 1);
+      eao_view_copy(y, x, &v);
+    } else {
+      for (int64_t o = 0; o < outer; o++) requantise_run(y, o * inner + at, x, o * run, run);
     }
     at += run;
   }
@@ -173,8 +208,10 @@ eao_status eao_ref_split(eao_kcall *c) {
     int64_t size = sizes ? eao_get_i64(sizes, k) : chunk;
     if (y) {
       size = y->dim[axis];
-      for (int64_t o = 0; o < outer; o++)
-        eao_move_run(y, o * size * inner, x, (o * x->dim[axis] + at) * inner, size * inner);
+      eao_view v = {.src_at = at * inner};
+      eao_view_add(&v, outer, x->dim[axis] * inner, size * inner);
+      eao_view_add(&v, size * inner, 1, 1);
+      eao_view_copy(y, x, &v);
     }
     at += size;
   }

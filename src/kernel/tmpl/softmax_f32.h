@@ -37,11 +37,32 @@ static void softmax_row(const float *x, float beta, int64_t n, float *y) {
   }
 }
 
+/* Up to VL rows shorter than a vector: a row to a lane. */
+static void softmax_short(const float *x, float beta, int rows, int n, float *y) {
+  float lanes[VL][VL] = {{0}}; /* [element][row] */
+  vf b = v_all(beta), most = v_all(-__builtin_inff()), sum = v_all(0);
+  for (int r = 0; r < rows; r++)
+    for (int i = 0; i < n; i++) lanes[i][r] = x[r * n + i];
+  for (int i = 0; i < n; i++) most = v_max(most, v_mul(b, v_load(lanes[i])));
+  for (int i = 0; i < n; i++) {
+    vf e = v_exp(v_sub(v_mul(b, v_load(lanes[i])), most));
+    v_store(lanes[i], e);
+    sum = v_add(sum, e);
+  }
+  vf inverse = v_div(v_all(1), sum);
+  for (int i = 0; i < n; i++) v_store(lanes[i], v_mul(inverse, v_load(lanes[i])));
+  for (int r = 0; r < rows; r++)
+    for (int i = 0; i < n; i++) y[r * n + i] = lanes[i][r];
+}
+
 eao_status EAO_SIMD(eao_k_softmax_f32)(eao_kcall *c) {
   const eao_softmax_attr *a = c->attr;
   int64_t outer, n, inner, r, end;
   eao_axis_split(c->in[0], a->axis, &outer, &n, &inner);
   eao_kcall_share(c, outer, 1, &r, &end);
+  for (; n < VL && r < end; r += VL)
+    softmax_short((const float *)c->in[0]->data + r * n, a->beta,
+                  end - r < VL ? (int)(end - r) : VL, (int)n, (float *)c->out[0]->data + r * n);
   for (; r < end; r++)
     softmax_row((const float *)c->in[0]->data + r * n, a->beta, n,
                 (float *)c->out[0]->data + r * n);
