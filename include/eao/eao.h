@@ -187,10 +187,24 @@ typedef enum eao_range_kind {
 /* "min-max", "percentile 99.99", ... */
 const char *eao_range_name(eao_range_kind k);
 
+/* What becomes narrow. */
+typedef enum eao_quant_scheme {
+  EAO_QUANT_INT8 = 0,     /* weights and activations int8 */
+  EAO_QUANT_FP16,         /* weights f16, arithmetic float */
+  EAO_QUANT_INT8_WEIGHTS, /* weights int8 with a scale per output channel, arithmetic float */
+  EAO_QUANT_COUNT
+} eao_quant_scheme;
+/* "int8", "fp16", "int8-weights". */
+const char *eao_quant_scheme_name(eao_quant_scheme s);
+/* The scheme of that name; false: there is none. */
+bool eao_quant_scheme_find(const char *name, eao_quant_scheme *out);
+
 typedef struct eao_quantize_opts {
+  eao_quant_scheme scheme;
   eao_sample_fn sample;
   void *sample_user;
-  uint32_t n_samples; /* for calibration, 1 or more; 300 to 512 are enough */
+  uint32_t n_samples; /* for calibration; 300 to 512 are enough. Schemes that leave activations
+                         float need none: then the error is not measured (sqnr_db NaN) */
   uint32_t n_check;   /* of these, the last ones measure the error; 0: 32 (or n_samples) */
   eao_range_kind range;
   bool no_equalise, no_bias_correction, no_rounding; /* steps not to try */
@@ -216,18 +230,20 @@ typedef struct eao_quantize_layer {
 
 enum { EAO_QUANTIZE_STEPS_MAX = 16 };
 typedef struct eao_quantize_report {
+  eao_quant_scheme scheme;
   eao_quantize_step step[EAO_QUANTIZE_STEPS_MAX];
   uint32_t n_step;
   const eao_quantize_layer *layer; /* borrowed from the quantised model */
   uint32_t n_layer;
   uint32_t integer_nodes, float_nodes, conversions;
-  double sqnr_db; /* of the result */
+  uint32_t narrow_weights; /* constants that became f16 or int8, of the weight-only schemes */
+  double sqnr_db;          /* of the result */
   eao_range_kind range;
 } eao_quantize_report;
 
-/* int8 post-training quantisation: weights symmetric per output channel, activations asymmetric per
- * tensor, bias int32. Ops without an integer kernel stay float between conversions. m stays as it
- * is; *out is independent of it. Errors: EAO_ERR_UNSUPPORTED for models with control flow. */
+/* Post-training quantisation. int8: weights symmetric per output channel, activations asymmetric
+ * per tensor, bias int32; ops without an integer kernel stay float between conversions. m stays as
+ * it is; *out is independent of it. Errors: EAO_ERR_UNSUPPORTED for models with control flow. */
 eao_status eao_quantize(eao_model *m, const eao_quantize_opts *opts, eao_model **out,
                         eao_quantize_report *out_report);
 

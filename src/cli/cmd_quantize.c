@@ -7,6 +7,7 @@
 #include "cli/dataset_options.h"
 
 enum { SAMPLES_DEFAULT = 300 };
+#define SCHEMES "int8, fp16, int8-weights"
 
 /* Where calibration samples come from. */
 typedef struct source {
@@ -73,17 +74,25 @@ static int range_of(eao_cli *c, eao_range_kind *out) {
   return eao_cli_usage(c, "--range: '%s' is none of best, minmax, p9999, p999, mse, kl", text);
 }
 
+static int scheme_of(eao_cli *c, eao_quant_scheme *out) {
+  const char *text = eao_cli_get(c, "scheme", "int8");
+  if (eao_quant_scheme_find(text, out)) return 0;
+  return eao_cli_usage(c, "--scheme: '%s' is none of " SCHEMES, text);
+}
+
 /* ---- output ---- */
 
 static int print_json(eao_cli *c, const eao_quantize_report *r, const char *path) {
   json_t *j = json_object(), *steps = json_array(), *layers = json_array();
   json_object_set_new(j, "input", eao_cli_string(c->arg[0]));
   json_object_set_new(j, "output", path ? eao_cli_string(path) : json_null());
+  json_object_set_new(j, "scheme", json_string(eao_quant_scheme_name(r->scheme)));
   json_object_set_new(j, "sqnr_db", eao_cli_real(r->sqnr_db));
   json_object_set_new(j, "range", json_string(eao_range_name(r->range)));
   json_object_set_new(j, "integer_nodes", json_integer(r->integer_nodes));
   json_object_set_new(j, "float_nodes", json_integer(r->float_nodes));
   json_object_set_new(j, "conversions", json_integer(r->conversions));
+  json_object_set_new(j, "narrow_weights", json_integer(r->narrow_weights));
   for (uint32_t i = 0; i < r->n_step; i++)
     json_array_append_new(steps,
                           json_pack("{s:s, s:o, s:b}", "name", r->step[i].name, "sqnr_db",
@@ -118,11 +127,18 @@ static int print_table(eao_cli *c, const eao_quantize_report *r, const char *pat
     eao_cli_cell(t, "%.2f", r->step[i].sqnr_db);
     eao_cli_cell(t, "%s", r->step[i].kept ? "" : "not kept");
   }
-  eao_cli_table_print(c, t);
+  if (r->n_step) eao_cli_table_print(c, t);
   eao_cli_table_free(t);
   if (eao_cli_has(c, "layers")) print_layers(c, r);
-  printf("%u integer nodes, %u float, %u conversions; outputs at %.1f dB\n", r->integer_nodes,
-         r->float_nodes, r->conversions, r->sqnr_db);
+  if (r->narrow_weights)
+    printf("%s: %u constants made narrow", eao_quant_scheme_name(r->scheme), r->narrow_weights);
+  else
+    printf("%u integer nodes, %u float, %u conversions", r->integer_nodes, r->float_nodes,
+           r->conversions);
+  if (isnan(r->sqnr_db))
+    printf("; error not measured (no data)\n");
+  else
+    printf("; outputs at %.1f dB\n", r->sqnr_db);
   if (path) printf("wrote %s\n", path);
   return EAO_EXIT_OK;
 }
@@ -154,12 +170,12 @@ static int quantise(eao_cli *c, source *src, eao_quantize_opts *o) {
   return code;
 }
 
-static int open_source(eao_cli *c, source *s) {
+static int open_source(eao_cli *c, source *s, bool needed) {
   const char *data = eao_cli_get(c, "data", NULL);
   s->n = eao_model_input_count(s->m);
   s->t = calloc(s->n + 1, sizeof *s->t);
   if (!s->t) return eao_cli_fail(c, EAO_ERR_NOMEM);
-  if (data && strcmp(data, "random") == 0) return 0;
+  if ((data && strcmp(data, "random") == 0) || (!data && !needed)) return 0;
   int code = eao_cli_dataset_open(c, &s->d);
   if (code) return code;
   s->available = eao_dataset_get(s->d).n;
@@ -188,13 +204,15 @@ static int run(eao_cli *c) {
       !eao_cli_integer(c, "seed", 0, INT32_MAX, &seed))
     return EAO_EXIT_USAGE;
   int code = range_of(c, &o.range);
+  if (!code) code = scheme_of(c, &o.scheme);
   if (code) return code;
+  bool needs_data = o.scheme == EAO_QUANT_INT8;
   code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_ONE, &src.m);
   if (code) return code;
-  code = open_source(c, &src);
+  code = open_source(c, &src, needs_data);
   if (!code) {
     if (src.d && samples > src.available) samples = src.available;
-    o.n_samples = (uint32_t)samples;
+    o.n_samples = needs_data || eao_cli_get(c, "data", NULL) ? (uint32_t)samples : 0;
     o.n_check = (uint32_t)check;
     src.seed = (uint64_t)seed;
     code = quantise(c, &src, &o);
@@ -207,7 +225,11 @@ static int run(eao_cli *c) {
 }
 
 static const eao_cli_option options[] = {
-    {"output", "FILE", "(or -o FILE) write the int8 model here: .tflite, .onnx or .eao", false},
+    {"output", "FILE", "(or -o FILE) write the quantised model here: .tflite, .onnx or .eao",
+     false},
+    {"scheme", "KIND",
+     "int8 (default): weights and activations; fp16, int8-weights: weights only, without data",
+     false},
     EAO_CLI_DATA_OPTIONS,
     {"samples", "N", "calibrate with N samples, spread over the data (default 300)", false},
     {"check", "N", "measure the error on the last N of them (default 32)", false},
@@ -228,17 +250,20 @@ static const eao_cli_example examples[] = {
     {"quantize net.onnx --data photos/ --pixels imagenet -o net_int8.tflite",
      "300 photos for calibration"},
     {"quantize net.tflite --data calib.npy --range mse --layers", "the error of each layer"},
+    {"quantize net.onnx --scheme fp16 -o half.onnx", "half the size, no data needed"},
     {"quantize net.onnx --data random -o small.eao", "random inputs: for speed tests only"},
 };
 
 const eao_cli_command eao_cmd_quantize = {
     .name = "quantize",
-    .args = "MODEL --data PATH",
-    .summary = "make an int8 model from a float one",
+    .args = "MODEL [--data PATH]",
+    .summary = "make a model with int8 or f16 numbers from a float one",
     .text =
         "Post-training quantisation: weights per output channel, activations per tensor, with\n"
         "ranges, equalisation and bias correction each kept only when the error at the outputs\n"
-        "falls. Prints that ladder; what has no int8 form stays float.",
+        "falls. Prints that ladder; what has no int8 form stays float. Other schemes make only "
+        "the\n"
+        "weights narrow.",
     .min_args = 1,
     .max_args = 1,
     .options = options,

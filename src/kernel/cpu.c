@@ -25,11 +25,12 @@ eao_isa eao_cpu_isa(void) {
 uint32_t eao_cpu_flags(void) {
   uint32_t f = 0;
 #if defined(__x86_64__)
+  unsigned a, b, c, d;
   /* The compiler's builtin also asks the operating system whether it saves the wide registers. */
   __builtin_cpu_init();
   if (__builtin_cpu_supports("sse4.1")) f |= EAO_CPU_SSE41;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    unsigned a, b, c, d;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 29)) { /* F16C */
     f |= EAO_CPU_AVX2;
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4)) f |= EAO_CPU_AVX_VNNI;
   }

@@ -84,7 +84,8 @@ eao_status eao_infer_weighted_dtype(eao_infer *f, const eao_tensor *x, const eao
   bool weights_only = w->quant.n > 0 && eao_dtype_is_int(w->dtype);
   *out_dtype = x->dtype;
   if (eao_dtype_is_float(x->dtype)) {
-    if (w->dtype == x->dtype || weights_only) return EAO_OK;
+    bool half = x->dtype == EAO_F32 && w->dtype == EAO_F16; /* weights stored as halves */
+    if (w->dtype == x->dtype || weights_only || half) return EAO_OK;
   } else if (x->quant.n > 0 && weights_only) {
     *out_dtype = f->out[0].dtype;
     if (f->out[0].dtype == EAO_DTYPE_NONE)

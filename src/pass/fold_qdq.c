@@ -17,8 +17,11 @@ static bool per_tensor(const eao_tensor *t) {
   return t->quant.n == 1 && t->quant.axis < 0;
 }
 
-/* What v is the dequantised form of; EAO_NONE when it is not. */
+/* What v is the dequantised form of, constants that are read as integers anyway too; EAO_NONE: v is
+ * no such thing. */
 static eao_vid integers_of(const eao_graph *g, eao_vid v) {
+  if (eao_value_is_const(g, v) && g->value[v].t.quant.n && eao_dtype_is_int(g->value[v].t.dtype))
+    return v;
   eao_nid p = v == EAO_NONE ? EAO_NONE : g->value[v].producer;
   if (p == EAO_NONE || g->node[p].op != EAO_OP_dequantize) return EAO_NONE;
   eao_vid q = g->node[p].in[0];

@@ -60,6 +60,11 @@ eao_status eao_rewrite_constant(eao_rewrite *r, const eao_tensor *t, eao_vid *ou
  */
 eao_status eao_rewrite_node(eao_rewrite *r, uint16_t op, const char *name, const void *attr,
                             const eao_vid *in, uint32_t n_in, eao_vid *out) EAO_MUST_CHECK;
+/* The constant of halves or int8 without zero points whose real values v has; EAO_NONE: v is
+ * something else. */
+eao_vid eao_rewrite_narrow_source(const eao_graph *g, eao_vid v);
+/* A constant matrix turned, quantisation too. */
+eao_status eao_rewrite_turned(eao_rewrite *r, eao_vid v, eao_vid *out) EAO_MUST_CHECK;
 /* A constant float tensor with one element: its value. */
 bool eao_rewrite_scalar(const eao_graph *g, eao_vid v, double *out);
 

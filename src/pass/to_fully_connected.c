@@ -1,5 +1,5 @@
 /* x * B with a constant float matrix B, and ONNX's Gemm on one: fully_connected, for which there
- * are fast kernels with packed weights. */
+ * are fast kernels with packed weights. B may be stored as f16 or int8. */
 #include <string.h>
 
 #include "kernel/ref/matmul.h"
@@ -7,7 +7,8 @@
 #include "pass/pass.h"
 
 static bool is_matrix(const eao_graph *g, eao_vid v) {
-  return eao_value_is_const(g, v) && g->value[v].t.rank == 2 && g->value[v].t.dtype == EAO_F32;
+  return g->value[v].t.rank == 2 && g->value[v].t.dtype == EAO_F32 &&
+         (eao_value_is_const(g, v) || eao_rewrite_narrow_source(g, v) != EAO_NONE);
 }
 
 /* NULL-free bias of n elements: [n], [1, n] or absent. */
@@ -24,7 +25,11 @@ static eao_status convert(eao_rewrite *r, eao_nid id, bool transpose, eao_vid bi
   eao_transpose_attr p;
   memset(&p, 0, sizeof p);
   p.perm = (eao_ints){.n = 2, .v = {1, 0}};
-  if (transpose)
+  eao_vid narrow = eao_rewrite_narrow_source(g, in[1]);
+  if (narrow != EAO_NONE) in[1] = narrow;
+  if (transpose && narrow != EAO_NONE)
+    EAO_TRY(eao_rewrite_turned(r, narrow, &in[1]));
+  else if (transpose)
     EAO_TRY(eao_rewrite_node(r, EAO_OP_transpose, "", &p, &g->node[id].in[1], 1, &in[1]));
   if (bias != EAO_NONE && g->value[bias].t.rank == 2) {
     eao_tensor flat = g->value[bias].t;

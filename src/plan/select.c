@@ -2,6 +2,7 @@
  * call, else the reference kernel. */
 #include <string.h>
 
+#include "kernel/ref/matmul.h"
 #include "op/op.h"
 #include "plan/plan.h"
 
@@ -82,6 +83,29 @@ static void find_in_place(const eao_plan *p, eao_plan_step *s, uint32_t flags, u
   }
 }
 
+/* Weights stored narrower than the data they meet, which no fast kernel of the target takes so: the
+ * reference kernel would widen each of them again and again. */
+static eao_status widen_weights(eao_plan *p, eao_plan_step *s, bool *out_done) {
+  *out_done = false;
+  bool weighted =
+      s->op == EAO_OP_conv || s->op == EAO_OP_conv_transpose ||
+      (s->op == EAO_OP_fully_connected && !((const eao_fully_connected_attr *)s->attr)->hybrid);
+  if (!weighted || !eao_plan_is_const(p, s->ref[1])) return EAO_OK;
+  const eao_tensor from = p->tensor[s->ref[1]].t;
+  if (p->tensor[s->ref[0]].t.dtype != EAO_F32 || from.dtype == EAO_F32) return EAO_OK;
+  int64_t n = eao_tensor_count(&from);
+  eao_plan_tensor t = {.name = p->tensor[s->ref[1]].name, .t = from};
+  float *data = eao_arena_array(&p->arena, (uint64_t)n, sizeof *data);
+  if (!data) return EAO_NOMEM(p->ctx);
+  for (int64_t i = 0; i < n; i++) data[i] = (float)eao_get_real(&from, i);
+  t.t.dtype = EAO_F32;
+  t.t.quant = (eao_quant){0};
+  t.t.data = data;
+  t.bytes = (uint64_t)n * sizeof *data;
+  *out_done = true;
+  return eao_plan_add_tensor(p, &t, &s->ref[1]);
+}
+
 eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
   const eao_op_desc *d = eao_op_get(s->op);
   uint32_t n;
@@ -96,6 +120,9 @@ eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
         (k[i].isa == EAO_ISA_ANY || k[i].isa == p->opts.isa) && (k[i].cpu & ~p->opts.cpu) == 0;
     if (usable && k[i].match(&c)) best = &k[i];
   }
+  bool widened = false;
+  if (!best) EAO_TRY(widen_weights(p, s, &widened));
+  if (widened) return eao_plan_select(p, s);
   eao_infer f = {.ctx = p->ctx, .attr = s->attr, .n_in = c.n_in, .n_out = c.n_out, .in = c.in};
   if (d->cost) {
     eao_cost cost = {0};

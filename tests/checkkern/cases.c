@@ -19,6 +19,7 @@ typedef struct conv_shape {
   bool depthwise, bias;
   eao_dtype dtype; /* F32, I8 or U8 */
   eao_act act;
+  eao_dtype weights; /* of float data: F16 or I8; 0: F32 */
 } conv_shape;
 
 /* Random scale and zero point of an activation. */
@@ -41,6 +42,17 @@ static void make_i8(ck_case *cs, eao_dtype dtype, int64_t o, int32_t axis, eao_r
   quantise(&cs->in[0], 1, -1, true, rng, cs);
   quantise(&cs->in[1], n, n > 1 ? axis : -1, dtype == EAO_U8, rng, cs);
   quantise(&cs->out, 1, -1, true, rng, cs);
+}
+
+/* Gives a float case weights of another type; outputs run along `axis`. */
+static void make_narrow(ck_case *cs, eao_dtype dtype, int64_t o, int32_t axis, eao_rng *rng) {
+  cs->in[1].dtype = dtype;
+  int32_t n = between(rng, 0, 1) && o <= 2000 ? (int32_t)o : 1;
+  if (dtype == EAO_I8) quantise(&cs->in[1], n, n > 1 ? axis : -1, false, rng, cs);
+}
+
+static eao_dtype some_weights(eao_rng *rng) {
+  return (eao_dtype[]){EAO_F32, EAO_F16, EAO_I8}[between(rng, 0, 2)];
 }
 
 static bool make_conv(const conv_shape *s, eao_rng *rng, ck_case *out) {
@@ -68,13 +80,15 @@ static bool make_conv(const conv_shape *s, eao_rng *rng, ck_case *out) {
   if (s->bias) out->in[2] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {o}};
   out->out = (eao_tensor){.dtype = EAO_F32, .rank = 4, .dim = {1, oh, ow, o}};
   if (s->dtype != EAO_F32) make_i8(out, s->dtype, o, s->depthwise ? 3 : 0, rng);
+  if (s->dtype == EAO_F32 && s->weights) make_narrow(out, s->weights, o, s->depthwise ? 3 : 0, rng);
   for (uint32_t i = 0; i < 3; i++)
     if (out->in[i].dtype)
-      ck_fill(&out->in[i], rng, i == 2 && s->dtype != EAO_F32 ? 9000 : s->dtype == EAO_F32);
+      ck_fill(&out->in[i], rng,
+              i == 2 && s->dtype != EAO_F32 ? 9000 : eao_dtype_is_float(out->in[i].dtype));
   out->macs = (uint64_t)(oh * ow * o * s->kh * s->kw * ci);
   out->magnitude = (double)(s->kh * s->kw * ci) / 3 + 1;
   snprintf(out->text, sizeof out->text, "%s %s %lldx%lldx%lld -> %lld, %lldx%lld/%lld%s",
-           eao_dtype_name(s->dtype), s->depthwise ? "depthwise" : "conv", (long long)s->h,
+           eao_dtype_name(out->in[1].dtype), s->depthwise ? "depthwise" : "conv", (long long)s->h,
            (long long)s->w, (long long)s->c, (long long)o, (long long)s->kh, (long long)s->kw,
            (long long)s->sh, s->dh * s->dw > 1 ? " dilated" : "");
   return true;
@@ -104,12 +118,14 @@ static bool random_conv(uint32_t j, eao_rng *rng, ck_case *out) {
     s.dtype = (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j / 2 % 3];
     s.act = (eao_act){acts[between(rng, 0, s.dtype == EAO_F32 ? 6 : 3)], 0.25f, 0.5f};
     if (s.act.kind == EAO_ACT_CLIP) s.act.a = -0.5f;
+    s.weights = some_weights(rng);
   } while (s.depthwise && s.c == 1);
   while (!make_conv(&s, rng, out)) s.pb++, s.pr++;
   return true;
 }
 
-static bool make_fc(int64_t m, int64_t k, int64_t n, eao_dtype dtype, eao_rng *rng, ck_case *out) {
+static bool make_fc(int64_t m, int64_t k, int64_t n, eao_dtype dtype, eao_dtype weights,
+                    eao_rng *rng, ck_case *out) {
   memset(out, 0, sizeof *out);
   ((eao_fully_connected_attr *)(void *)out->attr)->keep_dims = 1;
   out->n_in = 3;
@@ -118,12 +134,14 @@ static bool make_fc(int64_t m, int64_t k, int64_t n, eao_dtype dtype, eao_rng *r
   out->in[2] = (eao_tensor){.dtype = EAO_F32, .rank = 1, .dim = {n}};
   out->out = (eao_tensor){.dtype = EAO_F32, .rank = 2, .dim = {m, n}};
   if (dtype != EAO_F32) make_i8(out, dtype, n, 0, rng);
+  if (dtype == EAO_F32) make_narrow(out, weights, n, 0, rng);
   for (uint32_t i = 0; i < 3; i++)
-    ck_fill(&out->in[i], rng, i == 2 && dtype != EAO_F32 ? 9000 : dtype == EAO_F32);
+    ck_fill(&out->in[i], rng,
+            i == 2 && dtype != EAO_F32 ? 9000 : eao_dtype_is_float(out->in[i].dtype));
   out->macs = (uint64_t)(m * k * n);
   out->magnitude = (double)k / 3 + 1;
   snprintf(out->text, sizeof out->text, "%s fully connected %lld x %lld -> %lld",
-           eao_dtype_name(dtype), (long long)m, (long long)k, (long long)n);
+           eao_dtype_name(out->in[1].dtype), (long long)m, (long long)k, (long long)n);
   return true;
 }
 
@@ -395,7 +413,8 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   case EAO_OP_conv: return random_conv(j, rng, out);
   case EAO_OP_fully_connected:
     return make_fc(between(rng, 0, 1) ? 1 : between(rng, 2, 40), between(rng, 1, 90),
-                   between(rng, 1, 90), (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j % 3], rng, out);
+                   between(rng, 1, 90), (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j % 3],
+                   some_weights(rng), rng, out);
   case EAO_OP_transpose: return random_transpose(j, rng, out);
   case EAO_OP_max_pool:
   case EAO_OP_avg_pool: return pool_case(op, rng, out);
@@ -422,32 +441,35 @@ bool ck_random_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
 
 bool ck_bench_case(uint32_t op, uint32_t j, eao_rng *rng, ck_case *out) {
   static const conv_shape convs[] = {
-      {224, 224, 3, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, false, true, EAO_F32, {0}},
-      {112, 112, 32, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
-      {56, 56, 24, 144, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
-      {28, 28, 192, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
-      {14, 14, 384, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
-      {7, 7, 320, 1280, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}},
-      {56, 56, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
-      {28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
-      {14, 14, 256, 256, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
-      {7, 7, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}},
-      {112, 112, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}},
-      {112, 112, 96, 96, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, true, true, EAO_F32, {0}},
-      {28, 28, 192, 192, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}},
-      {14, 14, 576, 576, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}},
-      {7, 7, 960, 960, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, true, true, EAO_F32, {0}},
+      {224, 224, 3, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, false, true, EAO_F32, {0}, 0},
+      {112, 112, 32, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}, 0},
+      {56, 56, 24, 144, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}, 0},
+      {28, 28, 192, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}, 0},
+      {14, 14, 384, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}, 0},
+      {7, 7, 320, 1280, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true, EAO_F32, {0}, 0},
+      {56, 56, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}, 0},
+      {28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}, 0},
+      {14, 14, 256, 256, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}, 0},
+      {7, 7, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true, EAO_F32, {0}, 0},
+      {112, 112, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}, 0},
+      {112, 112, 96, 96, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, true, true, EAO_F32, {0}, 0},
+      {28, 28, 192, 192, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}, 0},
+      {14, 14, 576, 576, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, true, true, EAO_F32, {0}, 0},
+      {7, 7, 960, 960, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, true, true, EAO_F32, {0}, 0},
   };
   static const int64_t fcs[][3] = {{1, 1280, 1000}, {1, 640, 128}, {128, 384, 1536}};
-  static const eao_dtype dtypes[] = {EAO_F32, EAO_I8, EAO_U8};
+  static const eao_dtype dtypes[] = {EAO_F32, EAO_I8, EAO_U8, EAO_F32, EAO_F32};
+  static const eao_dtype weights[] = {EAO_F32, EAO_I8, EAO_U8, EAO_F16, EAO_I8};
   if (op == EAO_OP_conv && j < EAO_COUNT(convs) * EAO_COUNT(dtypes)) {
     conv_shape s = convs[j % EAO_COUNT(convs)];
     s.dtype = dtypes[j / EAO_COUNT(convs)];
+    s.weights = weights[j / EAO_COUNT(convs)];
     return make_conv(&s, rng, out);
   }
   if (op == EAO_OP_fully_connected && j < EAO_COUNT(fcs) * EAO_COUNT(dtypes)) {
     const int64_t *f = fcs[j % EAO_COUNT(fcs)];
-    return make_fc(f[0], f[1], f[2], dtypes[j / EAO_COUNT(fcs)], rng, out);
+    return make_fc(f[0], f[1], f[2], dtypes[j / EAO_COUNT(fcs)], weights[j / EAO_COUNT(fcs)], rng,
+                   out);
   }
   static const int64_t products[][4] = {
       {12, 128, 32, 128}, {12, 128, 128, 32}, {1, 384, 384, 384}, {3, 197, 64, 197}};

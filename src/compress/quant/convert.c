@@ -49,18 +49,16 @@ typedef struct layer {
   float x_scale;
 } layer;
 
-static void weight_scales(layer *l) {
-  const float *w = l->w.data;
-  int64_t n = eao_tensor_count(&l->w);
-  double *most = l->bias_real; /* borrowed as scratch before biases are computed */
-  for (int64_t o = 0; o < l->outs; o++) most[o] = 0;
+void eao_ptq_weight_scales(const float *w, int64_t n, int64_t outs, int64_t inner, double steps,
+                           float *out_scale) {
+  for (int64_t o = 0; o < outs; o++) out_scale[o] = 0;
   for (int64_t i = 0; i < n; i++) {
-    int64_t o = i / l->inner % l->outs;
-    most[o] = fmax(most[o], fabs((double)w[i]));
+    float *most = &out_scale[i / inner % outs];
+    *most = fmaxf(*most, fabsf(w[i]));
   }
-  for (int64_t o = 0; o < l->outs; o++) {
-    l->scale[o] = (float)(most[o] / 127);
-    if (!(l->scale[o] > 1e-20f)) l->scale[o] = 1e-6f; /* a channel of zeros */
+  for (int64_t o = 0; o < outs; o++) {
+    out_scale[o] = (float)((double)out_scale[o] / steps);
+    if (!(out_scale[o] > 1e-20f)) out_scale[o] = 1e-6f; /* a channel of zeros */
   }
 }
 
@@ -131,7 +129,7 @@ static eao_status convert_weights(conv *c, eao_nid id) {
   l.scale = eao_arena_array(&g->arena, (uint64_t)l.outs, sizeof *l.scale);
   l.bias_real = eao_arena_array(&g->arena, (uint64_t)l.outs, sizeof *l.bias_real);
   if (!l.w8.data || !l.scale || !l.bias_real) return EAO_NOMEM(g->ctx);
-  weight_scales(&l);
+  eao_ptq_weight_scales(l.w.data, eao_tensor_count(&l.w), l.outs, l.inner, 127, l.scale);
   fit_biases(&l, bias);
   bool done = false;
   if (c->moments) EAO_TRY(eao_ptq_moments_round(c->moments, id, &l.w, l.scale, l.w8.data, &done));

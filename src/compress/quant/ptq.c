@@ -438,8 +438,27 @@ static void count_nodes(run *r) {
 
 static eao_status prepare(run *r, const eao_graph *g) {
   EAO_TRY(eao_graph_clone(g, &r->plain));
-  EAO_TRY(eao_passes_run(r->plain, NULL, NULL, NULL));
+  /* Weights that came narrow are widened: this run may choose otherwise. */
+  static const char *const skip[] = {"narrow_weights"};
+  eao_pass_opts o = {.skip = skip, .n_skip = EAO_COUNT(skip)};
+  EAO_TRY(eao_passes_run(r->plain, &o, NULL, NULL));
   return eao_ptq_prepare(r->plain);
+}
+
+/* Weights alone: nothing to calibrate, at most an error to measure. */
+static eao_status narrow(run *r) {
+  EAO_TRY(eao_graph_clone(r->plain, &r->best));
+  EAO_TRY(eao_ptq_narrow(r->best, r->o->scheme, &r->report->narrow_weights));
+  if (r->report->narrow_weights == 0)
+    return eao_fail(r->ctx, EAO_ERR_UNSUPPORTED,
+                    "no float weights that could be stored in fewer bits");
+  r->best_db = (double)NAN;
+  count_nodes(r);
+  if (r->n_check == 0) return EAO_OK;
+  EAO_TRY(remember_outputs(r));
+  EAO_TRY(measure(r, r->best, &r->best_db));
+  r->report->step[r->report->n_step++] = (eao_quantize_step){"weights", r->best_db, true};
+  return EAO_OK;
 }
 
 static eao_status climb(run *r) {
@@ -457,7 +476,6 @@ static eao_status climb(run *r) {
   if (!r->o->no_rounding) EAO_TRY(try_rounding(r, &x));
   EAO_TRY(measure_layers(r));
   count_nodes(r);
-  r->report->sqnr_db = r->best_db;
   return EAO_OK;
 }
 
@@ -465,14 +483,19 @@ eao_status eao_ptq_run(const eao_graph *g, const eao_quantize_opts *o, eao_graph
                        eao_quantize_report *out_report) {
   run r = {.ctx = g->ctx, .o = o, .report = out_report};
   memset(out_report, 0, sizeof *out_report);
+  out_report->scheme = o->scheme;
   *out = NULL;
-  if (!o->sample || o->n_samples == 0)
+  bool weights_only = o->scheme == EAO_QUANT_FP16 || o->scheme == EAO_QUANT_INT8_WEIGHTS;
+  if ((unsigned)o->scheme >= EAO_QUANT_COUNT)
+    return eao_fail(g->ctx, EAO_ERR_ARG, "no such quantisation scheme");
+  if (!weights_only && (!o->sample || o->n_samples == 0))
     return eao_fail(g->ctx, EAO_ERR_ARG, "quantisation needs at least one calibration sample");
   r.n_check = o->n_check ? o->n_check : 32;
   if (r.n_check > o->n_samples) r.n_check = o->n_samples;
   r.first_check = o->n_samples - r.n_check;
   eao_status s = prepare(&r, g);
-  if (s == EAO_OK) s = climb(&r);
+  if (s == EAO_OK) s = weights_only ? narrow(&r) : climb(&r);
+  out_report->sqnr_db = r.best_db;
   for (uint32_t i = 0; r.want && i < r.n_check * r.plain->n_output; i++)
     eao_free(r.ctx, r.want[i].data);
   eao_free(r.ctx, r.want);

@@ -110,6 +110,15 @@ eao_status eao_ptq_convert(eao_graph *g, const eao_ptq_plan *p, const eao_quanti
                            const eao_ptq_stats *stats,
                            const eao_ptq_moments *moments) EAO_MUST_CHECK;
 
+/* The scale of each output channel: its largest magnitude over `steps`. Channel of element i: i /
+ * inner % outs. */
+void eao_ptq_weight_scales(const float *w, int64_t n, int64_t outs, int64_t inner, double steps,
+                           float *out_scale);
+
+/* Only the weights become narrow (EAO_QUANT_FP16, EAO_QUANT_INT8_WEIGHTS); out_n: how many
+ * constants. */
+eao_status eao_ptq_narrow(eao_graph *g, eao_quant_scheme scheme, uint32_t *out_n) EAO_MUST_CHECK;
+
 /* Equalises channels between layers. out_pairs: how many pairs of layers were changed. */
 eao_status eao_ptq_equalise(eao_graph *g, const eao_ptq_stats *stats,
                             uint32_t *out_pairs) EAO_MUST_CHECK;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "compress/quant/ptq.h"
@@ -194,6 +195,68 @@ static void equalised(void **state) {
   eao_ctx_destroy(ctx);
 }
 
+/* y = W x with W 8 x 8: row i is i + 1 times (1, 1/2, 1/4, ...). */
+static eao_graph *eight(eao_ctx *ctx) {
+  char text[1024], *p = text + sprintf(text, "graph \"eight\" {\n"
+                                             "  value %%0 \"x\" f32[1,8]\n"
+                                             "  const %%1 \"w\" f32[8,8] = ");
+  for (int i = 0; i < 64; i++) {
+    float w = (float)(i / 8 + 1) / (float)(1 << i % 8);
+    uint8_t b[4];
+    memcpy(b, &w, 4);
+    p += sprintf(p, "%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
+  }
+  sprintf(p, "\n  value %%2 \"y\" f32[1,8]\n  input %%0\n"
+             "  fully_connected(%%0, %%1) -> %%2 \"fc\"\n  output %%2\n}\n");
+  return parse(ctx, text);
+}
+
+static eao_status ones(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
+  static const float x[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+  (void)user, (void)k;
+  assert_int_equal(n_in, 1);
+  in[0].data = (void *)(uintptr_t)x;
+  return EAO_OK;
+}
+
+/* Weights alone: halves hold these numbers exactly, bytes to 1/127 of each row's largest. */
+static void weights_only(void **state) {
+  (void)state;
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = eight(ctx), *q = NULL;
+  eao_quantize_opts o = {.scheme = EAO_QUANT_FP16, .sample = ones, .n_samples = 2};
+  eao_quantize_report rep;
+  if (eao_ptq_run(g, &o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  assert_int_equal(rep.narrow_weights, 1);
+  assert_true(rep.sqnr_db >= 200);
+  eao_node *wide = find_op(q, EAO_OP_dequantize);
+  assert_non_null(wide);
+  assert_int_equal(q->value[wide->in[0]].t.dtype, EAO_F16);
+  eao_graph_destroy(q);
+
+  o = (eao_quantize_opts){.scheme = EAO_QUANT_INT8_WEIGHTS}; /* needs no samples */
+  if (eao_ptq_run(g, &o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  assert_true(isnan(rep.sqnr_db));
+  wide = find_op(q, EAO_OP_dequantize);
+  const eao_tensor *w = &q->value[wide->in[0]].t;
+  assert_int_equal(w->dtype, EAO_I8);
+  assert_int_equal(w->quant.n, 8);
+  static const int8_t row[] = {127, 64, 32, 16, 8, 4, 2, 1}; /* 127 / 2^k; 63.5 to even */
+  for (int i = 0; i < 8; i++) {
+    assert_memory_equal((const int8_t *)w->data + 8 * i, row, 8);
+    assert_true(fabs((double)w->quant.scale[i] - (i + 1) / 127.0) < 1e-7);
+  }
+  eao_graph_destroy(q);
+  eao_graph_destroy(g);
+
+  g = parse(ctx, dense); /* four weights: not worth it */
+  assert_int_equal(eao_ptq_run(g, &o, &q, &rep), EAO_ERR_UNSUPPORTED);
+  assert_null(q);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
 static eao_status broken(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
   (void)user, (void)in, (void)n_in;
   return k < 2 ? two_numbers(NULL, k, in, n_in) : EAO_ERR_IO;
@@ -216,8 +279,8 @@ static void failures(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(integer_io),
-                                     cmocka_unit_test(islands), cmocka_unit_test(equalised),
-                                     cmocka_unit_test(failures)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand),      cmocka_unit_test(integer_io),
+                                     cmocka_unit_test(islands),      cmocka_unit_test(equalised),
+                                     cmocka_unit_test(weights_only), cmocka_unit_test(failures)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

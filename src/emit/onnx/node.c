@@ -77,10 +77,9 @@ static const char *turned(onnx_out *o, const char *x, const int64_t *perm, int32
   return y;
 }
 
-/* Weights in ONNX's order: O I k... (transposed convolution: I O k...). */
-static const char *turn_weights(onnx_out *o, const char *w, int32_t layout, bool transposed,
-                                int32_t rank) {
-  int64_t perm[EAO_MAX_RANK];
+/* The weights' axes in ONNX's order: O I k... (transposed convolution: I O k...). false: they are.
+ */
+static bool weight_order(int32_t layout, bool transposed, int32_t rank, int64_t *perm) {
   if (layout == EAO_WLAYOUT_1KO) {
     perm[0] = rank - 1;
     perm[1] = 0;
@@ -90,24 +89,54 @@ static const char *turn_weights(onnx_out *o, const char *w, int32_t layout, bool
     perm[!transposed] = rank - 1;
     for (int32_t i = 2; i < rank; i++) perm[i] = i - 1;
   } else if (transposed == (layout == EAO_WLAYOUT_IOK)) {
-    return w;
+    return false;
   } else {
     perm[0] = 1;
     perm[1] = 0;
     for (int32_t i = 2; i < rank; i++) perm[i] = i;
   }
-  return turned(o, w, perm, rank);
+  return true;
+}
+
+/* Shapes and axes that ONNX takes as int64 only; other formats have them as int32. */
+static bool is_index_list(const eao_graph *g, const eao_node *n, const eao_op_desc *d, uint32_t i) {
+  if (i == 0 || n->in[i] == EAO_NONE || g->value[n->in[i]].t.dtype != EAO_I32) return false;
+  switch (n->op) {
+  case EAO_OP_squeeze:
+  case EAO_OP_unsqueeze:
+  case EAO_OP_reshape:
+  case EAO_OP_expand:
+  case EAO_OP_tile:
+  case EAO_OP_split:
+  case EAO_OP_topk: return true;
+  case EAO_OP_pad: return i == 1;
+  case EAO_OP_resize: return i == 3;
+  default: return !strncmp(d->name, "reduce_", 7);
+  }
+}
+
+/* Operand i as a real. Weights get ONNX's order of axes; a product wants them turned. */
+static const char *operand(out_scope *s, const eao_node *n, const eao_op_desc *d, uint32_t i) {
+  static const int64_t turn[] = {1, 0};
+  int64_t perm[EAO_MAX_RANK];
+  int32_t w_layout = i == 1 ? attr_i32(d, n->attr, "w_layout", -1) : -1;
+  if (i == 1 && n->op == EAO_OP_fully_connected) return out_weights(s, n->in[1], turn);
+  if (is_index_list(s->g, n, d, i)) {
+    const char *wide = out_fresh(s->o, "");
+    out_cast(s->o, out_value(s, n->in[i]), wide, EAO_I64);
+    return wide;
+  }
+  if (w_layout < 0) return out_real(s, n->in[i]);
+  bool move =
+      weight_order(w_layout, n->op == EAO_OP_conv_transpose, s->g->value[n->in[1]].t.rank, perm);
+  return out_weights(s, n->in[1], move ? perm : NULL);
 }
 
 static eao_status turn_inputs(out_scope *s, const eao_node *n, const eao_op_desc *d,
                               const char **in, post *p) {
   int32_t layout = attr_i32(d, n->attr, "layout", 0);
-  int32_t w_layout = attr_i32(d, n->attr, "w_layout", -1);
   const eao_tensor *x = &s->g->value[n->in[0]].t;
   int64_t perm[EAO_MAX_RANK];
-  if (w_layout >= 0)
-    in[1] = turn_weights(s->o, in[1], w_layout, n->op == EAO_OP_conv_transpose,
-                         s->g->value[n->in[1]].t.rank);
   if (layout != EAO_LAYOUT_CHANNELS_LAST) return EAO_OK;
   if (x->rank < 3)
     return eao_fail(s->o->ctx, EAO_ERR_UNSUPPORTED, "channels last with rank %d", x->rank);
@@ -259,8 +288,7 @@ static eao_status plain_node(out_scope *s, const eao_node *n, const eao_op_desc 
   const char **out = eao_arena_array(&o->tmp, n->n_out, sizeof *out);
   post *p = eao_arena_array(&o->tmp, n->n_out, sizeof *p);
   if (!in || !out || !p) return EAO_NOMEM(o->ctx);
-  for (uint32_t i = 0; i < n->n_in; i++)
-    in[i] = raw ? out_value(s, n->in[i]) : out_real(s, n->in[i]);
+  for (uint32_t i = 0; i < n->n_in; i++) in[i] = raw ? out_value(s, n->in[i]) : operand(s, n, d, i);
   if (n->n_out && n->n_in && n->in[0] != EAO_NONE) EAO_TRY(turn_inputs(s, n, d, in, &p[0]));
   bool max2 = n->op == EAO_OP_max_pool && n->n_out > 1 && p[0].back;
   if (max2) return eao_fail(o->ctx, EAO_ERR_UNSUPPORTED, "indices of max_pool, channels last");
@@ -293,6 +321,7 @@ eao_status out_emit_node(out_scope *s, eao_nid id) {
   if (key && eao_map_get(&s->o->names, key, &there)) name = "";
   if (key && *name) EAO_TRY(eao_map_put(&s->o->names, key, 0, NULL));
   if (d->traits & EAO_TRAIT_CONTROL) return control_node(s, n, d, name);
+  if (n->op == EAO_OP_dequantize && out_is_stored_weight(s->g, n->out[0])) return EAO_OK;
   if (n->op == EAO_OP_quantize || n->op == EAO_OP_dequantize) return quantize_node(s, n);
   return plain_node(s, n, d, name);
 }

@@ -39,6 +39,10 @@ const char *out_fresh(onnx_out *o, const char *base);
 const char *out_value(out_scope *s, eao_vid v);
 /* The same as a real number: quantised values go through DequantizeLinear. */
 const char *out_real(out_scope *s, eao_vid v);
+/* Weights with their axes permuted (NULL: as they are), as reals; constants are stored permuted. */
+const char *out_weights(out_scope *s, eao_vid v, const int64_t *perm);
+/* v is the reals of a constant that only out_weights writes. */
+bool out_is_stored_weight(const eao_graph *g, eao_vid v);
 bool out_is_q(const eao_graph *g, eao_vid v);
 
 /* ---- writing ---- */
@@ -69,6 +73,7 @@ eao_status out_emit_node(out_scope *s, eao_nid id);
 eao_status out_emit_body(out_scope *outer, const eao_graph *body, const char *attr,
                          const char *const *captured, uint32_t n_own);
 void out_quantize(onnx_out *o, const eao_tensor *type, const char *in, const char *out);
+void out_dequantize(onnx_out *o, const eao_tensor *type, const char *in, const char *out);
 /* The activation of a fused op. */
 eao_status out_act(onnx_out *o, const eao_act *act, eao_dtype t, const char *in, const char *out);
 

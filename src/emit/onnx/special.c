@@ -70,15 +70,13 @@ eao_status out_act(onnx_out *o, const eao_act *act, eao_dtype t, const char *in,
 
 static eao_status fully_connected(const out_call *c) {
   const eao_fully_connected_attr *a = c->n->attr;
-  static const int64_t perm[] = {1, 0};
-  const char *w = out_fresh(c->o, ""), *x = c->in[0];
+  const char *w = c->in[1], *x = c->in[0]; /* w: turned already */
   if (a->hybrid)
     return eao_fail(c->o->ctx, EAO_ERR_UNSUPPORTED, "hybrid quantisation has no ONNX form");
   if (!a->keep_dims && type_in(c, 0)->rank != 2) {
     int64_t shape[] = {-1, type_in(c, 1)->dim[1]};
     x = step(c->o, "Reshape", x, out_i64s(c->o, shape, 2));
   }
-  out_transpose(c->o, c->in[1], w, perm, 2);
   bool bias = c->n->n_in > 2 && c->n->in[2] != EAO_NONE;
   if (!bias) return last(c, "MatMul", x, w);
   return last(c, "Add", step(c->o, "MatMul", x, w), c->in[2]);

@@ -76,12 +76,16 @@ void out_quantize(onnx_out *o, const eao_tensor *type, const char *in, const cha
   qdq(o, "QuantizeLinear", type, in, out);
 }
 
+void out_dequantize(onnx_out *o, const eao_tensor *type, const char *in, const char *out) {
+  qdq(o, "DequantizeLinear", type, in, out);
+}
+
 const char *out_real(out_scope *s, eao_vid v) {
   const char *name = out_value(s, v);
   if (!out_is_q(s->g, v)) return name;
   if (!s->real[v]) {
     s->real[v] = out_fresh(s->o, "");
-    qdq(s->o, "DequantizeLinear", &s->g->value[v].t, name, s->real[v]);
+    out_dequantize(s->o, &s->g->value[v].t, name, s->real[v]);
   }
   return s->real[v];
 }

@@ -1,30 +1,47 @@
 #include "kernel/plain/conv_f32.h"
 
+#include <string.h>
+
+#include "kernel/ref/spatial.h"
+
 bool eao_act_is_simple(const eao_act *act) {
   float lo, hi;
   return eao_act_bounds(act, &lo, &hi) || act->kind == EAO_ACT_LEAKY_RELU ||
          act->kind == EAO_ACT_HARD_SIGMOID || act->kind == EAO_ACT_HARD_SWISH;
 }
 
-static bool is_f32(const eao_kcall *c) {
-  return c->in[0]->dtype == EAO_F32 && c->in[1]->dtype == EAO_F32 &&
-         (c->n_in < 3 || !c->in[2] || c->in[2]->dtype == EAO_F32);
+/* Integers need scales for the outputs, along that axis, and no zero points. */
+static bool scales_fit(const eao_tensor *w, int32_t axis) {
+  const eao_quant *q = &w->quant;
+  for (int32_t i = 0; q->zero && i < q->n; i++)
+    if (q->zero[i]) return false;
+  return q->n == 1 || (q->axis == axis && q->n == w->dim[axis]);
 }
 
-bool eao_conv_f32_match(const eao_kcall *c) {
-  return is_f32(c) && eao_conv_is_dense(c) &&
-         eao_act_is_simple(&((const eao_conv_attr *)c->attr)->act);
+static bool types_fit(const eao_kcall *c, eao_dtype weights, int32_t axis) {
+  const eao_tensor *w = c->in[1];
+  bool bias_ok = c->n_in < 3 || !c->in[2] || c->in[2]->dtype == EAO_F32;
+  if (c->in[0]->dtype != EAO_F32 || c->out[0]->dtype != EAO_F32 || w->dtype != weights)
+    return false;
+  return bias_ok && (weights == EAO_I8 ? w->quant.n > 0 && scales_fit(w, axis) : w->quant.n == 0);
+}
+
+bool eao_conv_f32_match(const eao_kcall *c, eao_dtype weights) {
+  const eao_conv_attr *a = c->attr;
+  return eao_conv_is_dense(c) && eao_act_is_simple(&a->act) &&
+         types_fit(c, weights, eao_conv_output_axis(a->w_layout, c->in[1]->rank));
 }
 
 bool eao_depthwise_f32_match(const eao_kcall *c) {
-  return is_f32(c) && eao_conv_is_depthwise(c) &&
+  return types_fit(c, EAO_F32, 0) && eao_conv_is_depthwise(c) &&
          eao_act_is_simple(&((const eao_conv_attr *)c->attr)->act);
 }
 
-bool eao_fc_f32_match(const eao_kcall *c) {
+bool eao_fc_f32_match(const eao_kcall *c, eao_dtype weights) {
   const eao_fully_connected_attr *a = c->attr;
   bool bias_ok = c->n_in < 3 || !c->in[2] || c->in[2]->data;
-  return is_f32(c) && c->in[1]->data && bias_ok && !a->hybrid && eao_act_is_simple(&a->act);
+  return types_fit(c, weights, 0) && c->in[1]->data && bias_ok && !a->hybrid &&
+         eao_act_is_simple(&a->act);
 }
 
 size_t eao_conv_f32_scratch(const eao_kcall *c, uint32_t n_part) {
@@ -33,20 +50,34 @@ size_t eao_conv_f32_scratch(const eao_kcall *c, uint32_t n_part) {
   return (size_t)eao_conv_ring(&g) * sizeof(float) * (n_part ? n_part : 1);
 }
 
-/* Bias, then panels of `width` outputs: [position][input channel][output]. */
-static size_t pack(const eao_kcall *c, float *p, const eao_conv_weights *w, int64_t o, int64_t k,
-                   int64_t inputs, int64_t width) {
-  const eao_tensor *bias = c->n_in > 2 ? c->in[2] : NULL;
-  const float *from = c->in[1]->data;
-  int64_t padded = eao_round_up(o, width);
-  for (int64_t i = 0; p && i < padded; i++)
-    *p++ = bias && i < o ? ((const float *)bias->data)[i] : 0;
-  for (int64_t o0 = 0; p && o0 < padded; o0 += width)
+/* Elements are copied whatever they are. */
+static void pack_panels(const eao_tensor *t, const eao_conv_weights *w, int64_t o, int64_t k,
+                        int64_t inputs, int64_t width, char *p) {
+  size_t size = (size_t)eao_dtype_bits(t->dtype) / 8;
+  const char *from = t->data;
+  for (int64_t o0 = 0; o0 < o; o0 += width)
     for (int64_t s = 0; s < k; s++)
       for (int64_t i = 0; i < inputs; i++)
-        for (int64_t j = o0; j < o0 + width; j++)
-          *p++ = j < o ? from[j * w->so + s * w->sk + i * w->si] : 0;
-  return (size_t)(padded + padded * k * inputs) * sizeof(float);
+        for (int64_t j = o0; j < o0 + width; j++, p += size)
+          if (j < o)
+            memcpy(p, from + (size_t)(j * w->so + s * w->sk + i * w->si) * size, size);
+          else
+            memset(p, 0, size);
+}
+
+/* Bias, scales of integer weights, then panels of `width` outputs:
+ * [position][input channel][output]. */
+static size_t pack(const eao_kcall *c, float *p, const eao_conv_weights *w, int64_t o, int64_t k,
+                   int64_t inputs, int64_t width) {
+  const eao_tensor *bias = c->n_in > 2 ? c->in[2] : NULL, *t = c->in[1];
+  int64_t padded = eao_round_up(o, width), heads = t->dtype == EAO_I8 ? 2 : 1;
+  for (int64_t i = 0; p && i < padded; i++)
+    *p++ = bias && i < o ? ((const float *)bias->data)[i] : 0;
+  for (int64_t i = 0; p && heads > 1 && i < padded; i++)
+    *p++ = i < o ? t->quant.scale[t->quant.n > 1 ? i : 0] : 0;
+  if (p) pack_panels(t, w, o, k, inputs, width, (char *)p);
+  return (size_t)(heads * padded) * sizeof(float) +
+         (size_t)eao_dtype_bytes(t->dtype, padded * k * inputs);
 }
 
 static size_t pack_conv(const eao_kcall *c, void *out, int64_t width, bool depthwise) {

@@ -7,9 +7,10 @@
 /* True for activations that v_act of tmpl/act_f32.h computes. */
 bool eao_act_is_simple(const eao_act *act);
 
-/* Group 1. Packed: bias [o], then for each panel of nr outputs [kh][kw][c][nr]; o rounded up to nr,
+/* Group 1; weights of type f32, f16 or int8 (with a scale for all or one per output). Packed: bias
+ * [o], for int8 scale [o], then for each panel of nr outputs [kh][kw][c][nr]; o rounded up to nr,
  * zeros behind. */
-bool eao_conv_f32_match(const eao_kcall *c);
+bool eao_conv_f32_match(const eao_kcall *c, eao_dtype weights);
 size_t eao_conv_f32_pack(const eao_kcall *c, void *out, int64_t nr);
 size_t eao_conv_f32_scratch(const eao_kcall *c, uint32_t n_part);
 
@@ -18,7 +19,7 @@ bool eao_depthwise_f32_match(const eao_kcall *c);
 size_t eao_depthwise_f32_pack(const eao_kcall *c, void *out, int64_t vl);
 
 /* Fully connected. Packed as a 1x1 convolution. */
-bool eao_fc_f32_match(const eao_kcall *c);
+bool eao_fc_f32_match(const eao_kcall *c, eao_dtype weights);
 size_t eao_fc_f32_pack(const eao_kcall *c, void *out, int64_t nr);
 
 #endif

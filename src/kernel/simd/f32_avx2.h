@@ -4,6 +4,7 @@
 #define EAO_KERNEL_SIMD_F32_AVX2_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #define EAO_SIMD(name) name##_avx2
 enum { VL = 8 };
@@ -88,6 +89,14 @@ static inline float v_sum(vf v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+/* VL halves or bytes as floats. */
+static inline vf v_load_f16(const uint16_t *p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+static inline vf v_load_i8(const int8_t *p) {
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
 }
 
 #endif

@@ -3,6 +3,7 @@
 #define EAO_KERNEL_SIMD_F32_AVX512_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #define EAO_SIMD(name) name##_avx512
 enum { VL = 16 };
@@ -74,6 +75,13 @@ static inline float v_max_of(vf v) {
 }
 static inline float v_sum(vf v) {
   return _mm512_reduce_add_ps(v);
+}
+static inline vf v_load_f16(const uint16_t *p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+static inline vf v_load_i8(const int8_t *p) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
 }
 
 #endif

@@ -78,5 +78,14 @@ static inline float v_max_of(vf v) {
 static inline float v_sum(vf v) {
   return vaddvq_f32(v);
 }
+static inline vf v_load_f16(const uint16_t *p) {
+  return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+static inline vf v_load_i8(const int8_t *p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
 
 #endif

@@ -1,18 +1,56 @@
 /* The register tile of float convolutions (see conv_drive.h), and fully connected layers with it.
- * Include after a simd/f32_*.h with EAO_MR (pixels) and EAO_NV (vectors of outputs) defined. */
+ * Include after a simd/f32_*.h with EAO_MR (pixels) and EAO_NV (vectors of outputs) defined.
+ * Weights are floats; with EAO_HALF_WEIGHTS f16, with EAO_BYTE_WEIGHTS int8 times a scale per
+ * output: they become floats in registers, so only memory notices. */
 #include "kernel/plain/conv_f32.h"
 #include "kernel/tmpl/act_f32.h"
 
 enum { NR = EAO_NV * VL, MR = EAO_MR };
 typedef float in_t, out_t;
+#if defined(EAO_HALF_WEIGHTS)
+typedef uint16_t weight_t;
+enum { SCALED = 0 };
+static inline vf load_weights(const weight_t *p) {
+  return v_load_f16(p);
+}
+#elif defined(EAO_BYTE_WEIGHTS)
+typedef int8_t weight_t;
+enum { SCALED = 1 };
+static inline vf load_weights(const weight_t *p) {
+  return v_load_i8(p);
+}
+#else
+typedef float weight_t;
+enum { SCALED = 0 };
+static inline vf load_weights(const weight_t *p) {
+  return v_load(p);
+}
+#endif
 
 typedef struct task {
   eao_conv_geom g;
   in_t pad;
   int64_t run, run_step, runs;
   vact act;
-  const float *bias, *panel;
+  const float *bias, *scale; /* scale: of integer weights */
+  const weight_t *panel;
 } task;
+
+/* The packed blob: bias, scales of integer weights, panels. */
+static void set_weights(task *t, const void *blob) {
+  int64_t padded = (t->g.o + NR - 1) / NR * NR;
+  t->bias = blob;
+  t->scale = t->bias + padded;
+  t->panel = (const weight_t *)(const void *)(t->bias + (SCALED ? 2 : 1) * padded);
+}
+
+/* What a sum starts from, and what it ends as. */
+static inline vf first_term(const task *t, int64_t o) {
+  return SCALED ? v_all(0) : v_load(t->bias + o);
+}
+static inline vf whole_sum(const task *t, int64_t o, vf sum) {
+  return SCALED ? v_fma(sum, v_load(t->scale + o), v_load(t->bias + o)) : sum;
+}
 
 /* m pixels times nv vectors of outputs (constants once inlined). rows[kh]: the input of the first
  * pixel; a pixel is `step` further for the next. */
@@ -21,12 +59,12 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
                                                        int64_t o0, int64_t first, float *y) {
   vf acc[MR][EAO_NV];
   (void)first;
-  const float *b = t->panel + o0 * t->g.kh * t->g.kw * t->g.c;
+  const weight_t *b = t->panel + o0 * t->g.kh * t->g.kw * t->g.c;
 #pragma GCC unroll 16
   for (int v = 0; v < nv; v++) {
-    vf bias = v_load(t->bias + o0 + v * VL);
+    vf start = first_term(t, o0 + v * VL);
 #pragma GCC unroll 16
-    for (int i = 0; i < m; i++) acc[i][v] = bias;
+    for (int i = 0; i < m; i++) acc[i][v] = start;
   }
   for (int64_t kh = 0; kh < t->g.kh; kh++) {
     for (int64_t r = 0; r < t->runs; r++) {
@@ -37,7 +75,7 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
       for (int64_t k = 0; k < t->run; k++, b += NR) {
         vf w[EAO_NV];
 #pragma GCC unroll 16
-        for (int v = 0; v < nv; v++) w[v] = v_load(b + v * VL);
+        for (int v = 0; v < nv; v++) w[v] = load_weights(b + v * VL);
 #pragma GCC unroll 16
         for (int i = 0; i < m; i++) {
           vf x = v_all(a[i / 3][k + i % 3 * step]);
@@ -52,7 +90,7 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
   for (int i = 0; i < m; i++) {
 #pragma GCC unroll 16
     for (int v = 0; v < nv; v++) {
-      vf r = v_min(t->act.hi, v_max(t->act.lo, acc[i][v]));
+      vf r = v_min(t->act.hi, v_max(t->act.lo, whole_sum(t, o0 + v * VL, acc[i][v])));
       float *p = y + i * t->g.o + o0 + v * VL;
       int64_t n = left - v * VL;
       if (n >= VL)
@@ -91,8 +129,7 @@ static void conv(eao_kcall *c) {
   task t = {.act = v_act_init(&((const eao_conv_attr *)c->attr)->act)};
   eao_conv_geom_init(&t.g, c);
   set_runs(&t);
-  t.bias = c->in[1]->data;
-  t.panel = t.bias + (t.g.o + NR - 1) / NR * NR;
+  set_weights(&t, c->in[1]->data);
   drive(&t, c);
 }
 
@@ -100,11 +137,11 @@ static void conv(eao_kcall *c) {
 static void row_times_panel(const task *t, const float *x, int64_t o0, float *y) {
   enum { CHAINS = 4 };
   vf acc[CHAINS][EAO_NV];
-  const float *b = t->panel + o0 * t->g.c;
+  const weight_t *b = t->panel + o0 * t->g.c;
   int64_t k = 0, left = t->g.o - o0;
 #pragma GCC unroll 16
   for (int v = 0; v < EAO_NV; v++) {
-    acc[0][v] = v_load(t->bias + o0 + v * VL);
+    acc[0][v] = first_term(t, o0 + v * VL);
     for (int i = 1; i < CHAINS; i++) acc[i][v] = v_all(0);
   }
   for (; k + CHAINS <= t->g.c; k += CHAINS, b += CHAINS * NR)
@@ -112,11 +149,13 @@ static void row_times_panel(const task *t, const float *x, int64_t o0, float *y)
     for (int i = 0; i < CHAINS; i++)
 #pragma GCC unroll 16
       for (int v = 0; v < EAO_NV; v++)
-        acc[i][v] = v_fma(v_all(x[k + i]), v_load(b + i * NR + v * VL), acc[i][v]);
+        acc[i][v] = v_fma(v_all(x[k + i]), load_weights(b + i * NR + v * VL), acc[i][v]);
   for (; k < t->g.c; k++, b += NR)
-    for (int v = 0; v < EAO_NV; v++) acc[0][v] = v_fma(v_all(x[k]), v_load(b + v * VL), acc[0][v]);
+    for (int v = 0; v < EAO_NV; v++)
+      acc[0][v] = v_fma(v_all(x[k]), load_weights(b + v * VL), acc[0][v]);
   for (int v = 0; v < EAO_NV; v++) {
-    vf r = v_act(&t->act, v_add(v_add(acc[0][v], acc[1][v]), v_add(acc[2][v], acc[3][v])));
+    vf sum = v_add(v_add(acc[0][v], acc[1][v]), v_add(acc[2][v], acc[3][v]));
+    vf r = v_act(&t->act, whole_sum(t, o0 + v * VL, sum));
     int64_t n = left - v * VL;
     if (n >= VL)
       v_store(y + o0 + v * VL, r);
@@ -129,8 +168,7 @@ static void fully_connected(eao_kcall *c) {
   task t = {.act = v_act_init(&((const eao_fully_connected_attr *)c->attr)->act)};
   int64_t rows = eao_fc_geom_init(&t.g, c), o0, o1;
   set_runs(&t);
-  t.bias = c->in[1]->data;
-  t.panel = t.bias + (t.g.o + NR - 1) / NR * NR;
+  set_weights(&t, c->in[1]->data);
   if (rows > 1) {
     drive_rows(&t, c, rows);
     return;
