@@ -53,6 +53,7 @@ check "format" make -s format-check
 suite release
 suite asan -LE slow
 suite clang -LE slow
+suite fuzz -R _fresh
 for arch in aarch64 riscv64 armv7; do
   grep -q "\"$arch\"" CMakePresets.json && suite "$arch" -LE slow
 done

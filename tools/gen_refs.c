@@ -13,8 +13,9 @@ static const char *symbol(const void *p) {
 
 int main(void) {
   puts("/* Reference kernels by op number. Written by tools/gen_refs.c (its test says how).\n"
-       " * EAO_REF(op, name, function, attr_size)\n"
-       " * EAO_REF_SCRATCH(op, name, function, scratch, attr_size) */");
+       " * EAO_REF(op, name, function, attr_size, inputs, outputs)\n"
+       " * EAO_REF_SCRATCH(op, name, function, scratch, attr_size, inputs, outputs)\n"
+       " * inputs, outputs: so many must be there */");
   int failed = 0;
   for (uint32_t i = 0; i < EAO_OP_LIMIT; i++) {
     const eao_op_desc *d = eao_op_get(i);
@@ -28,9 +29,11 @@ int main(void) {
       continue;
     }
     if (*scratch)
-      printf("EAO_REF_SCRATCH(%u, %s, %s, %s, %u)\n", i, d->name, fn, scratch, d->attr_size);
+      printf("EAO_REF_SCRATCH(%u, %s, %s, %s, %u, %u, %u)\n", i, d->name, fn, scratch, d->attr_size,
+             d->min_in, d->min_out);
     else
-      printf("EAO_REF(%u, %s, %s, %u)\n", i, d->name, fn, d->attr_size);
+      printf("EAO_REF(%u, %s, %s, %u, %u, %u)\n", i, d->name, fn, d->attr_size, d->min_in,
+             d->min_out);
   }
   return failed;
 }

@@ -193,7 +193,7 @@ static uint8_t *take(eao_fbuild *b, size_t n) {
     b->status = eao_fail(b->ctx, EAO_ERR_UNSUPPORTED, "the file would exceed 2 GiB");
     return NULL;
   }
-  if (b->used + n > b->cap) {
+  if (b->used + n > b->cap || !b->buf) {
     size_t cap = b->cap ? b->cap : 1024;
     while (cap < b->used + n) cap *= 2;
     uint8_t *p = eao_alloc(b->ctx, cap);

@@ -41,6 +41,7 @@ void eao_graph_destroy(eao_graph *g) {
     eao_graph *sub = g->next_sub;
     g->next_sub = sub->next_sub;
     free_tables(sub);
+    eao_arena_deinit(&sub->arena);
     eao_free(g->ctx, sub);
   }
   for (uint32_t i = 0; i < g->n_file; i++) eao_file_unmap(g->ctx, &g->file[i]);
@@ -55,8 +56,10 @@ void eao_graph_destroy(eao_graph *g) {
 
 eao_status eao_graph_add_value(eao_graph *g, const char *name, const eao_tensor *t,
                                eao_vid *out_id) {
-  EAO_TRY(GROW(g, value));
   if (!name) name = "";
+  if (eao_tensor_check(g->ctx, t) != EAO_OK)
+    return eao_fail_within(g->ctx, EAO_ERR_SHAPE, "value '%.200s'", name);
+  EAO_TRY(GROW(g, value));
   char *copy = eao_arena_str(&g->root->arena, name);
   if (!copy) return EAO_NOMEM(g->ctx);
   eao_value *v = &g->value[g->n_value];
@@ -255,6 +258,15 @@ eao_status eao_graph_sort(eao_graph *g) {
   return st;
 }
 
+eao_status eao_tensor_check(eao_ctx *ctx, const eao_tensor *t) {
+  uint64_t n = 1;
+  for (int32_t i = 0; i < t->rank && i < EAO_MAX_RANK; i++)
+    /* Zero extents must not hide an overflow of the others. */
+    if (t->dim[i] > 0 && (!eao_mul_u64(n, (uint64_t)t->dim[i], &n) || n > (uint64_t)INT64_MAX / 64))
+      return eao_fail(ctx, EAO_ERR_SHAPE, "tensor has too many elements");
+  return EAO_OK;
+}
+
 eao_status eao_tensor_nbytes(eao_ctx *ctx, const eao_tensor *t, uint64_t *out) {
   uint64_t n = 1;
   if (t->rank < 0 || t->rank > EAO_MAX_RANK)
@@ -262,12 +274,9 @@ eao_status eao_tensor_nbytes(eao_ctx *ctx, const eao_tensor *t, uint64_t *out) {
   for (int32_t i = 0; i < t->rank; i++) {
     if (t->dim[i] < 0)
       return eao_fail(ctx, EAO_ERR_SHAPE, "dimension %d is not known (bind it with --shape)", i);
-    /* Zero extents must not hide an overflow of the others. */
-    if (!eao_mul_u64(n, t->dim[i] ? (uint64_t)t->dim[i] : 1, &n) || n > (uint64_t)INT64_MAX / 64)
-      return eao_fail(ctx, EAO_ERR_SHAPE, "tensor has too many elements");
   }
-  for (int32_t i = 0; i < t->rank; i++)
-    if (t->dim[i] == 0) n = 0;
+  EAO_TRY(eao_tensor_check(ctx, t));
+  for (int32_t i = 0; i < t->rank; i++) n *= (uint64_t)t->dim[i];
   *out = (n * (uint64_t)eao_dtype_bits(t->dtype) + 7) / 8;
   return EAO_OK;
 }

@@ -103,6 +103,9 @@ void eao_graph_compact(eao_graph *g);
 /* Sorts nodes topologically (stable); EAO_ERR_FORMAT naming a node when there is a cycle. */
 eao_status eao_graph_sort(eao_graph *g) EAO_MUST_CHECK;
 
+/* Fails when the known extents alone make more elements than can be counted, so that products and
+ * strides of what passed need no checks. */
+eao_status eao_tensor_check(eao_ctx *ctx, const eao_tensor *t) EAO_MUST_CHECK;
 /* Bytes of data of a tensor whose dims are known; fails on overflow or unknown dims. */
 eao_status eao_tensor_nbytes(eao_ctx *ctx, const eao_tensor *t, uint64_t *out) EAO_MUST_CHECK;
 

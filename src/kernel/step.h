@@ -90,6 +90,7 @@ typedef struct eao_kernel {
   uint16_t attr_size; /* of the op's attribute struct */
   uint16_t flags;
   uint32_t cpu;
+  uint16_t min_in, min_out; /* of a call; the inputs up to there are never NULL */
   eao_kernel_fn run;
   size_t (*scratch)(const eao_kcall *c, uint32_t n_part);
   size_t (*ref_scratch)(const eao_kcall *c); /* reference kernels' form of it */

@@ -2,23 +2,24 @@
 #include "kernel/step.h"
 
 enum {
-#define EAO_REF(op, name, fn, attr) OP_##name = op,
-#define EAO_REF_SCRATCH(op, name, fn, scratch, attr) OP_##name = op,
+#define EAO_REF(op, name, fn, attr, n_in, n_out) OP_##name = op,
+#define EAO_REF_SCRATCH(op, name, fn, scratch, attr, n_in, n_out) OP_##name = op,
 #include "kernel/refs.def"
 #undef EAO_REF
 #undef EAO_REF_SCRATCH
 };
 
+#define OF_OP(name, attr, n_in, n_out) ATTR_##name = attr, IN_##name = n_in, OUT_##name = n_out,
 enum {
-#define EAO_REF(op, name, fn, attr) ATTR_##name = attr,
-#define EAO_REF_SCRATCH(op, name, fn, scratch, attr) ATTR_##name = attr,
+#define EAO_REF(op, name, fn, attr, n_in, n_out) OF_OP(name, attr, n_in, n_out)
+#define EAO_REF_SCRATCH(op, name, fn, scratch, attr, n_in, n_out) OF_OP(name, attr, n_in, n_out)
 #include "kernel/refs.def"
 #undef EAO_REF
 #undef EAO_REF_SCRATCH
 };
 
-#define EAO_REF(op, name, fn, attr) eao_status fn(eao_kcall *c);
-#define EAO_REF_SCRATCH(op, name, fn, scratch, attr)                                               \
+#define EAO_REF(op, name, fn, attr, n_in, n_out) eao_status fn(eao_kcall *c);
+#define EAO_REF_SCRATCH(op, name, fn, scratch, attr, n_in, n_out)                                  \
   eao_status fn(eao_kcall *c);                                                                     \
   size_t scratch(const eao_kcall *c);
 #include "kernel/refs.def"
@@ -46,16 +47,20 @@ enum {
 #endif
 
 #define UNWRAP(...) __VA_ARGS__
+/* Packing puts a blob in the place of the constants, so only the first input is surely there. */
+#define NEED_IN(op, flags) ((flags)&EAO_KFLAG_PACK && IN_##op > 1 ? 1 : IN_##op)
 
 static const eao_kernel table[] = {
-#define EAO_REF(op, name, fn, attr) {op, op, attr, 0, 0, fn, NULL, NULL},
-#define EAO_REF_SCRATCH(op, name, fn, scratch, attr) {op, op, attr, 0, 0, fn, NULL, scratch},
+#define EAO_REF(op, name, fn, attr, n_in, n_out) {op, op, attr, 0, 0, n_in, n_out, fn, NULL, NULL},
+#define EAO_REF_SCRATCH(op, name, fn, scratch, attr, n_in, n_out)                                  \
+  {op, op, attr, 0, 0, n_in, n_out, fn, NULL, scratch},
 #include "kernel/refs.def"
 #undef EAO_REF
 #undef EAO_REF_SCRATCH
 #define EAO_KERNEL(id, op, name, isa, cpu, flags)                                                  \
-  ROW_##isa(UNWRAP({id, OP_##op, ATTR_##op, flags, cpu, eao_k_##name,                              \
-                    ((flags)&EAO_KFLAG_SCRATCH) ? eao_k_##name##_scratch : NULL, NULL}, ))
+  ROW_##isa(                                                                                       \
+      UNWRAP({id, OP_##op, ATTR_##op, flags, cpu, NEED_IN(op, flags), OUT_##op, eao_k_##name,      \
+              ((flags)&EAO_KFLAG_SCRATCH) ? eao_k_##name##_scratch : NULL, NULL}, ))
 #include "kernel/kernels.def"
 #undef EAO_KERNEL
 };

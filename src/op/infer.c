@@ -80,6 +80,7 @@ eao_status eao_node_infer(eao_graph *g, eao_nid id, eao_tensor *known) {
     eao_infer f = {g->ctx, n->attr, n->n_in, n->n_out, in, out};
     s = d->infer(&f);
   }
+  for (uint32_t i = 0; s == EAO_OK && i < n->n_out; i++) s = eao_tensor_check(g->ctx, &out[i]);
   for (uint32_t i = 0; s == EAO_OK && i < n->n_out; i++) {
     if (n->out[i] == EAO_NONE) continue;
     eao_tensor *t = &g->value[n->out[i]].t;

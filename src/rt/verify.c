@@ -82,12 +82,17 @@ static eao_status verify_tensors(eao_rt_model *m) {
   return EAO_OK;
 }
 
-static bool refs_ok(const eao_rt_model *m, const eao_pkg_step *s) {
+static bool refs_ok(const eao_rt_model *m, const eao_pkg_step *s, const eao_kernel *k) {
   uint64_t n_tensor = eao_rt_count(m, EAO_PKG_TENSORS);
+  if (s->n_in < k->min_in || s->n_out < k->min_out) return false;
   if (!inside(s->refs, (uint64_t)s->n_in + s->n_out, eao_rt_count(m, EAO_PKG_REFS))) return false;
   for (uint32_t i = 0; i < (uint32_t)s->n_in + s->n_out; i++) {
     uint32_t r = eao_rt_refs(m)[s->refs + i];
-    if (r == EAO_PKG_NONE) continue;
+    if (r == EAO_PKG_NONE) {
+      /* One of several results may be unwanted. */
+      if (i < s->n_in ? i < k->min_in : s->n_out == 1) return false;
+      continue;
+    }
     if (r >= n_tensor) return false;
     if (i >= s->n_in && eao_rt_tensors(m)[r].place != EAO_PKG_ARENA) return false;
   }
@@ -132,7 +137,7 @@ static eao_status verify_steps(eao_rt_model *m) {
                          "compiled for a processor with more instructions than this one: compile "
                          "it for this target");
     if (k->op != s->op || k->attr_size != s->attr_bytes || s->attr % 8 ||
-        !inside(s->attr, s->attr_bytes, eao_rt_count(m, EAO_PKG_ATTRS)) || !refs_ok(m, s) ||
+        !inside(s->attr, s->attr_bytes, eao_rt_count(m, EAO_PKG_ATTRS)) || !refs_ok(m, s, k) ||
         !string_ok(m, s->name))
       return eao_rt_fail(m, EAO_ERR_FORMAT, "a step is malformed");
     if (!scratch_ok(m, s, k))
