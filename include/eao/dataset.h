@@ -16,6 +16,7 @@
  *   shape: [49, 10, 1]
  *   scale: 0.5847
  *   zero_point: 83
+ *   sample_rate: 16000      # of audio, as the model was trained
  *   metric: top1
  *   splits: {test: {first: 0, count: 3000}, calibration: {data: train.gz, indices: samples.npy}}
  *   preprocess: {resize: pillow-bilinear, fit: crop, crop_fraction: 0.875, pixels: imagenet,
@@ -43,10 +44,12 @@ typedef struct eao_dataset_opts {
 
 typedef struct eao_dataset_info {
   const char *format;
-  int64_t n;          /* samples of the chosen split */
-  int64_t n_class;    /* 0: not known */
-  bool labels;        /* every sample has one */
-  const char *metric; /* of the description; "" */
+  int64_t n;              /* samples of the chosen split */
+  int64_t n_class;        /* 0: not known */
+  bool labels;            /* every sample has one */
+  bool pixels;            /* samples are images: u8 [h, w, c] */
+  int32_t sample_rate_hz; /* of audio, as the description says; 0: it does not */
+  const char *metric;     /* of the description; "" */
 } eao_dataset_info;
 
 eao_status eao_dataset_open(eao_ctx *ctx, const char *path, const eao_dataset_opts *opts,
@@ -59,10 +62,18 @@ eao_image_spec *eao_dataset_preprocess(eao_dataset *d);
 /* Added to every label. */
 void eao_dataset_set_label_offset(eao_dataset *d, int64_t offset);
 
+/* Which sample comes k-th (k below n) when samples are taken spread over the n that there are: each
+ * once, and neither runs of a class nor a period of classes are followed. */
+int64_t eao_dataset_spread(int64_t n, int64_t k);
+
 /* i below info.n. The label's number with the offset, -1: none. */
 int64_t eao_dataset_label(const eao_dataset *d, int64_t i);
 /* "" when it has no name. Borrowed. */
 const char *eao_dataset_class(const eao_dataset *d, int64_t label);
+/* Its file below the data's folder; "" when it has none of its own. Borrowed. */
+const char *eao_dataset_name(const eao_dataset *d, int64_t i);
+/* Of the audio sample that was read last; 0: none was. */
+int32_t eao_dataset_rate_hz(const eao_dataset *d);
 /* Sample i as it is in the file: images u8 [h, w, c], audio f32 [frames]. The caller owns it. */
 eao_status eao_dataset_sample(eao_dataset *d, int64_t i, eao_tensor *out);
 /* Sample i fitted to a model input of this type. The caller owns it. */

@@ -1,5 +1,4 @@
 /* eao eval: how good a model is on a data set. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/dataset_options.h"
@@ -10,37 +9,20 @@
 
 typedef struct subject {
   eao_cli_engine engine;
+  eao_cli_scored scored;
   eao_eval_model model;
-  eao_tensor *out;
-  uint32_t output; /* the one that is scored */
 } subject;
 
-static eao_status run_subject(void *user, const eao_tensor *in, eao_tensor *out) {
-  subject *s = user;
-  eao_status st = eao_cli_engine_run(&s->engine, in, s->out);
-  if (st == EAO_OK) *out = s->out[s->output];
-  return st;
-}
-
 static int open_subject(eao_cli *c, const char *path, subject *s) {
-  int64_t output = 0;
   int code = eao_cli_engine_open(c, path, eao_cli_get(c, "engine", "auto"), &s->engine);
-  if (code) return code;
-  if (s->engine.n_in != 1)
-    return eao_cli_usage(c, "%s has %u inputs; data sets are for models with one", path,
-                         s->engine.n_in);
-  if (!eao_cli_integer(c, "output-index", 0, (int64_t)s->engine.n_out - 1, &output))
-    return EAO_EXIT_USAGE;
-  s->output = (uint32_t)output;
-  s->out = calloc(s->engine.n_out + 1, sizeof *s->out);
-  if (!s->out) return eao_cli_fail(c, EAO_ERR_NOMEM);
-  s->model = (eao_eval_model){run_subject, s, &s->engine.in_type[0]};
-  return 0;
+  if (!code) code = eao_cli_scored_open(c, &s->engine, &s->scored);
+  if (!code) s->model = eao_cli_scored_model(&s->scored);
+  return code;
 }
 
 static void close_subject(subject *s) {
+  eao_cli_scored_close(&s->scored);
   eao_cli_engine_close(&s->engine);
-  free(s->out);
 }
 
 static void progress(void *user, uint64_t done, uint64_t total) {

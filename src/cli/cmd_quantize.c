@@ -24,7 +24,6 @@ static void drop(source *s) {
   for (uint32_t i = 0; s->t && i < s->n; i++) eao_tensor_destroy(s->c->ctx, &s->t[i]);
 }
 
-/* Samples are spread evenly over the data: files are often sorted by class. */
 static eao_status sample(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
   source *s = user;
   eao_status st = EAO_OK;
@@ -41,22 +40,10 @@ static eao_status sample(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) 
   return st;
 }
 
+/* Samples are spread evenly over the data: files are often sorted by class. */
 static eao_status spread(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
   source *s = user;
-  /* A step that has no factor in common with the number of samples visits each once. */
-  int64_t step = (int64_t)((double)s->available * 0.6180339887);
-  for (int64_t a = s->available, b = step > 0 ? step : 1;;) {
-    while (b) {
-      int64_t r = a % b;
-      a = b;
-      b = r;
-    }
-    if (a == 1 || s->available < 2) break;
-    a = s->available;
-    b = ++step;
-  }
-  if (step < 1) step = 1;
-  return sample(s, s->d ? (uint32_t)((int64_t)k * step % s->available) : k, in, n_in);
+  return sample(s, s->d ? (uint32_t)eao_dataset_spread(s->available, k) : k, in, n_in);
 }
 
 static void progress(void *user, const char *what, uint32_t done, uint32_t total) {

@@ -113,3 +113,34 @@ eao_status eao_cli_engine_run(eao_cli_engine *e, const eao_tensor *in, eao_tenso
   eao_runner_reset(e->runner);
   return eao_runner_run(e->runner, in, e->n_in, out, e->n_out);
 }
+
+/* ---- one input, one output ---- */
+
+static eao_status run_scored(void *user, const eao_tensor *in, eao_tensor *out) {
+  eao_cli_scored *s = user;
+  eao_status st = eao_cli_engine_run(s->engine, in, s->out);
+  if (st == EAO_OK) *out = s->out[s->output];
+  return st;
+}
+
+int eao_cli_scored_open(eao_cli *c, eao_cli_engine *engine, eao_cli_scored *s) {
+  int64_t output = 0;
+  *s = (eao_cli_scored){.engine = engine};
+  if (engine->n_in != 1)
+    return eao_cli_usage(c, "the model has %u inputs; data sets are for models with one",
+                         engine->n_in);
+  if (!eao_cli_integer(c, "output-index", 0, (int64_t)engine->n_out - 1, &output))
+    return EAO_EXIT_USAGE;
+  s->output = (uint32_t)output;
+  s->out = calloc(engine->n_out + 1, sizeof *s->out);
+  return s->out ? 0 : eao_cli_fail(c, EAO_ERR_NOMEM);
+}
+
+void eao_cli_scored_close(eao_cli_scored *s) {
+  free(s->out);
+  s->out = NULL;
+}
+
+eao_eval_model eao_cli_scored_model(eao_cli_scored *s) {
+  return (eao_eval_model){run_scored, s, &s->engine->in_type[0]};
+}

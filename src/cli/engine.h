@@ -3,6 +3,7 @@
 #define EAO_CLI_ENGINE_H
 
 #include "cli/cli.h"
+#include "eao/eval.h"
 #include "eao/rt.h"
 
 #define EAO_CLI_ENGINE_OPTION                                                                      \
@@ -34,5 +35,17 @@ int eao_cli_engine_open(eao_cli *c, const char *path, const char *kind, eao_cli_
 void eao_cli_engine_close(eao_cli_engine *e);
 /* One run from the initial state; out: e->n_out tensors, borrowed until the next run. */
 eao_status eao_cli_engine_run(eao_cli_engine *e, const eao_tensor *in, eao_tensor *out);
+
+/* An engine as eao/eval.h wants it: one input, one of its outputs (--output-index). */
+typedef struct eao_cli_scored {
+  eao_cli_engine *engine;
+  eao_tensor *out;
+  uint32_t output;
+} eao_cli_scored;
+/* engine is borrowed. Exit code; 0 when done. */
+int eao_cli_scored_open(eao_cli *c, eao_cli_engine *engine, eao_cli_scored *out);
+void eao_cli_scored_close(eao_cli_scored *s);
+/* s must outlive it. */
+eao_eval_model eao_cli_scored_model(eao_cli_scored *s);
 
 #endif

@@ -247,6 +247,8 @@ eao_dataset_info eao_dataset_get(const eao_dataset *d) {
                             .n = d->n,
                             .n_class = named ? d->classes.n : most + 1,
                             .labels = d->label != NULL,
+                            .sample_rate_hz = (int32_t)d->sample_rate,
+                            .pixels = d->x.data ? d->pixels : d->format == SET_IMAGES,
                             .metric = d->metric};
 }
 
@@ -262,6 +264,21 @@ static int64_t position(const eao_dataset *d, int64_t i) {
   return d->index ? d->index[d->first + i] : d->first + i;
 }
 
+int64_t eao_dataset_spread(int64_t n, int64_t k) {
+  if (n < 2) return 0;
+  int64_t step = (int64_t)((double)n * 0.6180339887);
+  for (step += step < 1;; step++) { /* without a factor in common with n, every sample comes once */
+    int64_t a = n, b = step;
+    while (b) {
+      int64_t rest = a % b;
+      a = b;
+      b = rest;
+    }
+    if (a == 1) break;
+  }
+  return (int64_t)((uint64_t)k % (uint64_t)n * ((uint64_t)step % (uint64_t)n) % (uint64_t)n);
+}
+
 int64_t eao_dataset_label(const eao_dataset *d, int64_t i) {
   int64_t label = d->label ? d->label[position(d, i)] : -1;
   return label < 0 ? -1 : label + d->label_offset;
@@ -270,6 +287,14 @@ int64_t eao_dataset_label(const eao_dataset *d, int64_t i) {
 const char *eao_dataset_class(const eao_dataset *d, int64_t label) {
   label -= d->label_offset;
   return label >= 0 && label < d->classes.n ? d->classes.at[label] : "";
+}
+
+const char *eao_dataset_name(const eao_dataset *d, int64_t i) {
+  return d->x.data || i < 0 || i >= d->n ? "" : d->item[position(d, i)].name;
+}
+
+int32_t eao_dataset_rate_hz(const eao_dataset *d) {
+  return d->rate_hz;
 }
 
 /* ---- samples ---- */
@@ -289,12 +314,11 @@ static eao_status array_sample(eao_dataset *d, int64_t at, eao_tensor *out) {
 
 static eao_status file_sample(eao_dataset *d, const set_item *it, eao_tensor *out) {
   char path[SET_PATH_MAX];
-  int32_t rate;
   if (!d->is_folder)
     return eao_image_parse(d->ctx, it->name, d->tar.data + it->offset, (size_t)it->size, 0, out);
   if ((size_t)snprintf(path, sizeof path, "%s/%s", d->data, it->name) >= sizeof path)
     return eao_fail(d->ctx, EAO_ERR_ARG, "the path of '%s' is too long", it->name);
-  if (d->format == SET_AUDIO) return eao_audio_read(d->ctx, path, out, &rate);
+  if (d->format == SET_AUDIO) return eao_audio_read(d->ctx, path, out, &d->rate_hz);
   return eao_image_read(d->ctx, path, 0, out);
 }
 

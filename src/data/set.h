@@ -52,7 +52,7 @@ struct eao_dataset {
   set_labels labels;
   const char *label_file, *class_file, *metric, *index_file;
   set_names classes;
-  int64_t label_column, label_offset, split_first, split_count; /* count -1: all */
+  int64_t label_column, label_offset, sample_rate, split_first, split_count; /* count -1: all */
   eao_tensor sample_type; /* raw: dtype and shape of a sample; quant */
   float scale[1];
   int32_t zero[1];
@@ -69,6 +69,7 @@ struct eao_dataset {
   int64_t *label; /* total entries, or NULL */
   int64_t *index; /* of the split: n entries, or NULL: first, first + 1, ... */
   int64_t first, n;
+  int32_t rate_hz; /* of the audio sample read last */
 };
 
 eao_status set_names_add(eao_dataset *d, set_names *list, const char *text, size_t len);

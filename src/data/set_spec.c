@@ -166,9 +166,9 @@ static eao_status read_preprocess(eao_dataset *d, eao_conf *c, const eao_conf_no
 
 static eao_status read_root(eao_dataset *d, eao_conf *c, const char *split) {
   static const char *const known[] = {
-      "format", "data",    "labels", "classes",    "label_column", "label_offset", "dtype",
-      "shape",  "scale",   "metric", "zero_point", "splits",       "preprocess",   "name",
-      "source", "licence", NULL};
+      "format",     "data",  "labels", "classes", "label_column", "label_offset",
+      "dtype",      "shape", "scale",  "metric",  "zero_point",   "splits",
+      "preprocess", "name",  "source", "licence", "sample_rate",  NULL};
   const eao_conf_node *root = eao_conf_root(c), *prep = eao_conf_get(root, "preprocess");
   int format = 0;
   EAO_TRY(eao_conf_only(c, root, known));
@@ -178,6 +178,7 @@ static eao_status read_root(eao_dataset *d, eao_conf *c, const char *split) {
   EAO_TRY(read_classes(d, c, root));
   EAO_TRY(copy_text(d, c, root, "metric", &d->metric));
   EAO_TRY(eao_conf_integer(c, root, "label_column", 0, 1 << 20, &d->label_column));
+  EAO_TRY(eao_conf_integer(c, root, "sample_rate", 1, 1000000, &d->sample_rate));
   EAO_TRY(eao_conf_integer(c, root, "label_offset", -1000000, 1000000, &d->label_offset));
   EAO_TRY(read_sample(d, c, root));
   if (prep) EAO_TRY(read_preprocess(d, c, prep));
