@@ -210,8 +210,9 @@ static void run_model(const char *path, tally *t) {
     const eao_pass_report *rep;
     uint32_t n_rep;
     bool ok = true, done;
-    eao_plan_opts plain = {.ref_only = true, .no_stream = true, .threads = 1};
-    eao_plan_opts host = {.isa = eao_cpu_isa(), .cpu = eao_cpu_flags(), .threads = 2};
+    eao_plan_opts plain = {.ref_only = true, .stream = EAO_STREAM_NEVER, .threads = 1};
+    eao_plan_opts host = {
+        .isa = eao_cpu_isa(), .cpu = eao_cpu_flags(), .threads = 2, .stream = EAO_STREAM_ALWAYS};
     keep_results(&m);
     done = compiled(&m, &plain, &ok);
     eao_status s = getenv("EAO_TEST_VERIFY") ? eao_passes_run_verified(m.g, 1, &rep, &n_rep)

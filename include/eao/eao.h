@@ -302,16 +302,23 @@ void eao_comparison_destroy(eao_ctx *ctx, eao_comparison *c);
 
 typedef struct eao_compiled eao_compiled;
 
+/* Streaming runs a chain of layers by bands of rows, so that what is between them never exists
+ * whole: less memory, more calls. */
+typedef enum eao_stream_mode {
+  EAO_STREAM_AUTO, /* where memory needs it (ram_budget, the target's RAM) or time does not lose */
+  EAO_STREAM_ALWAYS, /* as little memory as possible */
+  EAO_STREAM_NEVER,  /* layer by layer */
+} eao_stream_mode;
+
 typedef struct eao_compile_opts {
-  const char *target; /* device profile, name or path, or an ISA without extensions (generic,
-                         x86_64, aarch64, armv7, riscv64); NULL: this machine */
-  uint32_t threads;   /* that a session may use at most; 0: 1 */
-  uint64_t
-      ram_budget; /* bytes of the arena; streaming stops once it fits; 0: as small as possible */
-  bool no_stream; /* layer by layer */
-  bool ref_only;  /* reference kernels only */
-  bool verify;    /* compare with the interpreter before and after each pass */
-  bool golden;    /* carry a known-good run for the device's self-test */
+  const char *target;  /* device profile, name or path, or an ISA without extensions (generic,
+                          x86_64, aarch64, armv7, riscv64); NULL: this machine */
+  uint32_t threads;    /* that a session may use at most; 0: 1 */
+  uint64_t ram_budget; /* bytes that the arena should fit; 0: what the target's RAM leaves */
+  eao_stream_mode stream;
+  bool ref_only;      /* reference kernels only */
+  bool verify;        /* compare with the interpreter before and after each pass */
+  bool golden;        /* carry a known-good run for the device's self-test */
   const char *source; /* kept as metadata: what the model was made from; NULL: none */
 } eao_compile_opts;
 

@@ -20,11 +20,48 @@ struct eao_compiled {
   size_t size;
 };
 
+/* What the plan's prices need to know of the machine; speeds of this machine are not measured for
+ * it, since that takes longer than compiling. What counts is the last cache: measured, kernels lose
+ * nothing to a level before it, since they read in order. */
+static void set_machine(const eao_cluster *k, double bandwidth_gb_s, eao_plan_opts *out) {
+  double cores = k->cores > 0 && out->threads > k->cores ? (double)k->cores : out->threads;
+  double kib = k->l3_kib > 0 ? k->l3_kib : cores * (k->l2_kib > 0 ? k->l2_kib : k->l1d_kib);
+  out->machine.cache_bytes = (uint64_t)(kib * 1024);
+  out->machine.far_gb_s = bandwidth_gb_s;
+  out->machine.cache_gb_s = 4 * bandwidth_gb_s;
+}
+
+static void use_host(eao_plan_opts *out) {
+  eao_cluster k;
+  eao_target_host_caches(&k);
+  set_machine(&k, 10, out);
+  out->machine.f32_gmacs = 40;
+  out->machine.i8_gmacs = 80;
+  out->machine.call_us = 0.1;
+  out->machine.share_us = 1;
+}
+
+static eao_status use_profile(eao_ctx *ctx, const char *name, eao_plan_opts *out) {
+  eao_target t;
+  EAO_TRY(eao_target_load(ctx, name, &t));
+  const eao_cluster *k = &t.cluster[0];
+  out->isa = (uint32_t)t.isa;
+  out->cpu = t.cpu_flags;
+  out->device_ram = (uint64_t)(t.ram_kib * 1024);
+  out->weights_in_ram = t.weights_in_ram;
+  set_machine(k, t.bandwidth_gb_s, out);
+  out->machine.f32_gmacs = k->f32_gmacs * t.efficiency_f32;
+  out->machine.i8_gmacs = k->i8_gmacs * t.efficiency_i8;
+  out->machine.call_us = t.step_overhead_us / 4; /* the step's code and tables are warm */
+  out->machine.share_us = t.step_overhead_us;
+  return EAO_OK;
+}
+
 static eao_status choose_target(eao_ctx *ctx, const eao_compile_opts *o, eao_plan_opts *out) {
   *out = (eao_plan_opts){.isa = eao_cpu_isa(),
                          .cpu = eao_cpu_flags(),
-                         .threads = o->threads,
-                         .no_stream = o->no_stream,
+                         .threads = o->threads ? o->threads : 1,
+                         .stream = o->stream,
                          .ref_only = o->ref_only,
                          .ram_budget = o->ram_budget};
   static const struct {
@@ -35,18 +72,17 @@ static eao_status choose_target(eao_ctx *ctx, const eao_compile_opts *o, eao_pla
               {"aarch64", EAO_ISA_ARM64},
               {"armv7", EAO_ISA_ARM32},
               {"riscv64", EAO_ISA_RISCV64}};
-  if (!o->target || strcmp(o->target, "host") == 0) return EAO_OK;
+  if (!o->target || strcmp(o->target, "host") == 0) {
+    use_host(out);
+    return EAO_OK;
+  }
   for (size_t i = 0; i < EAO_COUNT(bare); i++) {
     if (strcmp(o->target, bare[i].name) != 0) continue;
     out->isa = (uint32_t)bare[i].isa;
     out->cpu = 0;
     return EAO_OK;
   }
-  eao_target t;
-  EAO_TRY(eao_target_load(ctx, o->target, &t));
-  out->isa = (uint32_t)t.isa;
-  out->cpu = t.cpu_flags;
-  return EAO_OK;
+  return use_profile(ctx, o->target, out);
 }
 
 /* A run of the interpreter on random inputs, for the self-test. */

@@ -168,6 +168,17 @@ void eao_cli_progress(eao_cli *c, const char *what, uint64_t done, uint64_t tota
         true                                                                                       \
   }
 
+#define EAO_CLI_STREAM_OPTION                                                                      \
+  {                                                                                                \
+    "stream", "WHEN",                                                                              \
+        "run chains of layers by bands of rows: auto (default: where memory needs it or\n"         \
+        "time does not lose), always (as little memory as possible), never (layer by\n"            \
+        "layer)",                                                                                  \
+        false                                                                                      \
+  }
+/* False after having reported a value that is none of the three. */
+bool eao_cli_stream(eao_cli *c, eao_stream_mode *out);
+
 /* What dimensions that --shape does not bind become. */
 typedef enum eao_cli_dims {
   EAO_CLI_DIMS_ONE,     /* 1 */

@@ -218,11 +218,13 @@ typedef struct built {
 static int build(eao_cli *c, eao_model *m, built *b) {
   int64_t threads = 1;
   const char *slash = strrchr(c->arg[0], '/'), *dir = getenv("TMPDIR");
-  if (!eao_cli_integer(c, "threads", 1, 256, &threads)) return EAO_EXIT_USAGE;
+  eao_stream_mode stream;
+  if (!eao_cli_integer(c, "threads", 1, 256, &threads) || !eao_cli_stream(c, &stream))
+    return EAO_EXIT_USAGE;
   eao_status s = eao_model_stats_get(m, &b->stats);
   if (s != EAO_OK) return eao_cli_fail_input(c, s);
   eao_compile_opts o = {.threads = (uint32_t)threads,
-                        .no_stream = eao_cli_has(c, "no-stream"),
+                        .stream = stream,
                         .ref_only = eao_cli_has(c, "ref"),
                         .golden = eao_cli_has(c, "check"),
                         .source = slash ? slash + 1 : c->arg[0]};
@@ -402,7 +404,7 @@ static const eao_cli_option options[] = {
     {"check", NULL, "first compare a run with the reference interpreter's result", false},
     {"steps", "N", "how many of the slowest steps to list (default 15)", false},
     {"no-profile", NULL, "do not time the steps", false},
-    {"no-stream", NULL, "compile to run layer by layer", false},
+    EAO_CLI_STREAM_OPTION,
     {"ref", NULL, "reference kernels only", false},
     {"seed", "N", "seed of the random inputs (default 0)", false},
     EAO_CLI_SHAPE_OPTION,

@@ -119,16 +119,17 @@ static int run(eao_cli *c) {
   eao_compiled *k;
   int64_t threads = 1;
   double ram = 0;
+  eao_stream_mode stream;
   const char *slash = strrchr(c->arg[0], '/');
   if (!eao_cli_integer(c, "threads", 1, 256, &threads) ||
-      !eao_cli_number(c, "ram-kib", 0, 1e12, &ram))
+      !eao_cli_number(c, "ram-kib", 0, 1e12, &ram) || !eao_cli_stream(c, &stream))
     return EAO_EXIT_USAGE;
   int code = eao_cli_load(c, c->arg[0], false, &m);
   if (code) return code;
   eao_compile_opts o = {.target = eao_cli_get(c, "target", NULL),
                         .threads = (uint32_t)threads,
                         .ram_budget = (uint64_t)(ram * 1024),
-                        .no_stream = eao_cli_has(c, "no-stream"),
+                        .stream = stream,
                         .ref_only = eao_cli_has(c, "ref"),
                         .verify = eao_cli_has(c, "verify"),
                         .golden = eao_cli_has(c, "golden"),
@@ -158,9 +159,8 @@ static const eao_cli_option options[] = {
      "armv7, riscv64; default: this machine",
      false},
     {"threads", "N", "threads that a session may use; default 1", false},
-    {"ram-kib", "N",
-     "stream only as much as needed to fit this arena; default: as small as possible", false},
-    {"no-stream", NULL, "run layer by layer", false},
+    {"ram-kib", "N", "the arena should fit this; default: what the target's RAM leaves", false},
+    EAO_CLI_STREAM_OPTION,
     {"ref", NULL, "reference kernels only", false},
     {"verify", NULL, "compare with the interpreter before and after each pass", false},
     {"golden", NULL, "carry a known-good run for the device's self-test", false},
@@ -171,6 +171,7 @@ static const eao_cli_example examples[] = {
     {"compile model.tflite -o model.eao", "a package for this machine"},
     {"compile model.onnx --shape batch=1 --explain", "what the compiler does with it and why"},
     {"compile model.onnx --ram-kib 256 -o small.eao", "no more streaming than the budget needs"},
+    {"compile model.onnx --stream always -o least.eao", "the least memory it can run in"},
 };
 
 const eao_cli_command eao_cmd_compile = {
@@ -178,10 +179,9 @@ const eao_cli_command eao_cmd_compile = {
     .args = "MODEL",
     .summary = "make a package that the device runtime runs",
     .text =
-        "Rewrites the graph, chooses kernels, plans memory (chains of layers are streamed by "
-        "rows,\n"
-        "so that large activations never exist whole) and writes one file that libeao maps and\n"
-        "runs without allocating.",
+        "Rewrites the graph, chooses kernels, plans memory (chains of layers may be streamed by\n"
+        "rows, so that large activations never exist whole) and writes one file that libeao maps\n"
+        "and runs without allocating.",
     .min_args = 1,
     .max_args = 1,
     .options = options,

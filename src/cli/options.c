@@ -197,6 +197,18 @@ void eao_cli_help_all(FILE *to) {
               "budget;\n4 the input is invalid; 5 unsupported; 6 system error.\n");
 }
 
+bool eao_cli_stream(eao_cli *c, eao_stream_mode *out) {
+  static const char *const names[] = {"auto", "always", "never"}; /* as in eao_stream_mode */
+  const char *text = eao_cli_get(c, "stream", names[0]);
+  for (size_t i = 0; i < EAO_CLI_COUNT(names); i++) {
+    if (strcmp(text, names[i]) != 0) continue;
+    *out = (eao_stream_mode)i;
+    return true;
+  }
+  eao_cli_usage(c, "--stream: '%s' is none of auto, always, never", text);
+  return false;
+}
+
 bool eao_cli_duration(eao_cli *c, const char *name, double *out) {
   const char *s = eao_cli_get(c, name, NULL);
   char *end;

@@ -137,8 +137,7 @@ typedef struct maker {
   eao_plan *p;
   uint32_t first, n;
   uint32_t rows; /* of a band */
-  const bool *whole;
-  uint32_t *cap;
+  eao_plan_stage_shape *shape;
   uint32_t base[EAO_PLAN_STAGE_MAX], made[EAO_PLAN_STAGE_MAX];
 } maker;
 
@@ -178,15 +177,18 @@ static eao_status emit(maker *m, uint32_t l, uint32_t rows) {
   eao_plan *p = m->p;
   EAO_TRY(eao_grow(p->ctx, (void **)&p->band, &p->cap_band, p->n_band + 1, sizeof *p->band));
   eao_plan_band b = {.step = (uint16_t)l, .rows = (uint16_t)rows};
-  if (!m->whole[l]) {
+  if (!m->shape->whole[l]) {
     uint32_t keep = first_needed(m, l);
     if (keep > m->base[l]) {
       b.drop = keep - m->base[l];
       m->base[l] = keep;
+      const eao_plan_tensor *t = &p->tensor[step_at(m, l)->ref[step_at(m, l)->n_in]];
+      m->shape->moved_bytes += t->bytes / (uint64_t)t->t.dim[1] * (m->made[l] - keep);
     }
   }
   m->made[l] += rows;
-  if (m->made[l] - m->base[l] > m->cap[l]) m->cap[l] = m->made[l] - m->base[l];
+  uint32_t *cap = &m->shape->rows[l];
+  if (m->made[l] - m->base[l] > *cap) *cap = m->made[l] - m->base[l];
   p->band[p->n_band++] = b;
   return EAO_OK;
 }
@@ -211,11 +213,12 @@ static eao_status make(maker *m, uint32_t l, int64_t upto) {
 }
 
 eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, uint32_t rows,
-                             const bool *whole, uint32_t *out_rows) {
+                             eao_plan_stage_shape *shape) {
   maker *m = eao_alloc(p->ctx, sizeof *m);
   if (!m) return EAO_NOMEM(p->ctx);
-  *m = (maker){.p = p, .first = first, .n = n, .rows = rows, .whole = whole, .cap = out_rows};
-  memset(out_rows, 0, n * sizeof *out_rows);
+  *m = (maker){.p = p, .first = first, .n = n, .rows = rows, .shape = shape};
+  memset(shape->rows, 0, sizeof shape->rows);
+  shape->held_bytes = shape->moved_bytes = 0;
   eao_status s = EAO_OK;
   int64_t ticks = 1;
   for (uint32_t i = 0; i < n; i++)
@@ -224,7 +227,12 @@ eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, uint32_t r
    * with all its rows. */
   for (int64_t t = 1; s == EAO_OK && t <= ticks; t++)
     for (uint32_t i = 0; s == EAO_OK && i < n; i++)
-      if (whole[i]) s = make(m, i, (height(m, i) * t + ticks - 1) / ticks);
+      if (shape->whole[i]) s = make(m, i, (height(m, i) * t + ticks - 1) / ticks);
+  for (uint32_t i = 0; i < n; i++) {
+    const eao_plan_tensor *t = &p->tensor[step_at(m, i)->ref[step_at(m, i)->n_in]];
+    if (!shape->whole[i])
+      shape->held_bytes += eao_plan_align(t->bytes / (uint64_t)t->t.dim[1] * shape->rows[i]);
+  }
   eao_free(p->ctx, m);
   return s;
 }

@@ -143,6 +143,7 @@ eao_status eao_plan_create(eao_graph *g, const eao_plan_opts *opts, eao_plan **o
   p->g = g;
   p->opts = *opts;
   if (!p->opts.threads) p->opts.threads = 1;
+  eao_plan_machine_complete(&p->opts.machine);
   eao_arena_init(&p->arena, g->ctx);
   eao_status s = build(p);
   if (s == EAO_OK) s = count_weights(p);
@@ -152,7 +153,7 @@ eao_status eao_plan_create(eao_graph *g, const eao_plan_opts *opts, eao_plan **o
     p->arena_bytes_layerwise = p->arena_bytes;
     p->arena_bound_layerwise = p->arena_bound_bytes;
   }
-  if (s == EAO_OK && !p->opts.no_stream) {
+  if (s == EAO_OK && eao_plan_wants_streaming(p)) {
     s = eao_plan_stream(p);
     if (s == EAO_OK) s = eao_plan_layout(p);
   }

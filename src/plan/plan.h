@@ -3,21 +3,35 @@
  *   plan.c    tensors and steps of a graph
  *   select.c  the kernel of each step, weights packed for it
  *   band.c    which steps work row by row, and the schedule of a chain of them
- *   stream.c  which chains are streamed: the least memory, then the least overhead
+ *   stream.c  which chains are streamed: the least memory, or the least time within a limit
+ *   price.c   what a segment costs in time beyond its arithmetic
  *   layout.c  lifetimes, buffers that are shared, offsets
  */
 #ifndef EAO_PLAN_PLAN_H
 #define EAO_PLAN_PLAN_H
 
+#include "eao/eao.h"
 #include "ir/graph.h"
 #include "kernel/step.h"
+
+/* What streaming costs and saves; zeros become the figures of a small core. */
+typedef struct eao_plan_machine {
+  uint64_t cache_bytes;        /* close to the cores that run the model, together */
+  double cache_gb_s, far_gb_s; /* within it and beyond it */
+  double f32_gmacs, i8_gmacs;  /* 1e9 multiply-accumulates a second that kernels reach, per core */
+  double call_us;              /* one more call of a kernel */
+  double share_us;             /* handing a call to other threads */
+} eao_plan_machine;
 
 typedef struct eao_plan_opts {
   uint32_t isa, cpu; /* of the target: eao_isa, EAO_CPU_ flags */
   uint32_t threads;  /* scratch for at most this many; 0: 1 */
-  bool no_stream;
-  bool ref_only;       /* reference kernels only */
-  uint64_t ram_budget; /* stream no more than this arena needs; 0: as little memory as possible */
+  bool ref_only;     /* reference kernels only */
+  eao_stream_mode stream;
+  uint64_t ram_budget;   /* that the arena should fit; 0: none */
+  uint64_t device_ram;   /* the same for the whole device; 0: not known */
+  double weights_in_ram; /* share of the weights that takes device_ram */
+  eao_plan_machine machine;
 } eao_plan_opts;
 
 typedef struct eao_plan_tensor {
@@ -109,11 +123,29 @@ eao_status eao_plan_add_tensor(eao_plan *p, const eao_plan_tensor *t, uint32_t *
 eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) EAO_MUST_CHECK;
 /* Fills in row_local and what belongs to it. */
 void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s);
+enum { EAO_PLAN_SPAN_MAX = 48 /* steps of a stage that are tried */ };
+
+/* A stage in bands of some width. */
+typedef struct eao_plan_stage_shape {
+  bool whole[EAO_PLAN_SPAN_MAX];    /* given: the step's result is needed whole */
+  uint32_t rows[EAO_PLAN_SPAN_MAX]; /* of the band buffer of its output, when it is not */
+  uint64_t held_bytes;              /* of all band buffers */
+  uint64_t moved_bytes;             /* by dropping rows */
+} eao_plan_stage_shape;
+
 /* Schedule of steps [first, first + n) as one stage, in bands of `rows` rows, appended to p->band.
- * out_rows[i]: rows of the band buffer of step i's output when `whole[i]` is false.
  * EAO_ERR_UNSUPPORTED (no message): not possible. */
 eao_status eao_plan_schedule(eao_plan *p, uint32_t first, uint32_t n, uint32_t rows,
-                             const bool *whole, uint32_t *out_rows) EAO_MUST_CHECK;
+                             eao_plan_stage_shape *shape) EAO_MUST_CHECK;
+void eao_plan_machine_complete(eao_plan_machine *m);
+/* Picoseconds beyond the arithmetic, of a step alone and of a stage in bands of `band` rows.
+ * made_at[t]: step that makes tensor t, or one before it. */
+uint64_t eao_plan_price_step(const eao_plan *p, uint32_t i, const int64_t *made_at) EAO_MUST_CHECK;
+uint64_t eao_plan_price_stage(const eao_plan *p, uint32_t first, uint32_t n, uint32_t band,
+                              const eao_plan_stage_shape *shape,
+                              const int64_t *made_at) EAO_MUST_CHECK;
+/* After layer-by-layer planning: is streaming asked for, needed, or likely to pay? */
+bool eao_plan_wants_streaming(const eao_plan *p);
 /* Chooses p->entry and p->band. */
 eao_status eao_plan_stream(eao_plan *p) EAO_MUST_CHECK;
 /* Program of one entry a step. */

@@ -2,21 +2,24 @@
  *
  * The steps are cut into segments, each a plain step or a stage; a segment needs the bytes alive
  * around it plus what it makes, where a stage holds of its inner results only a few rows.
- * Dynamic programming over the cuts gives first the least possible maximum, then, within that limit
- * (or the budget, if larger), the program with the fewest bands. */
+ * Dynamic programming over the cuts gives first the least possible maximum. Then segments get a
+ * price, what they cost beyond their arithmetic: calls, rows moved and read again, threads that
+ * find too little to do, traffic beyond the cache; a second run finds the cheapest program within
+ * the limit, which may well be layer by layer. */
 #include <string.h>
 
 #include "plan/plan.h"
 
 enum {
-  SPAN_MAX = 48, /* steps of a stage that are tried */
-  BAND_MAX = 8   /* rows of a band */
+  SPAN_MAX = EAO_PLAN_SPAN_MAX,
+  BAND_MAX = 64 /* rows of a band */
 };
 static const uint64_t work_max = 40u * 1000 * 1000; /* bands simulated in one search */
 
 typedef struct segment {
-  uint64_t bytes; /* UINT64_MAX: not possible */
-  uint32_t bands;
+  uint64_t bytes; /* at the chosen band; UINT64_MAX: not possible */
+  uint64_t price; /* ps */
+  uint32_t band;  /* rows; 0: a plain step */
 } segment;
 
 typedef struct search {
@@ -92,94 +95,107 @@ static bool is_whole(const search *q, uint32_t step, uint32_t end) {
   return q->last[out] >= end || q->last[out] == step || q->shown[out];
 }
 
-static eao_status try_stage(search *q, uint32_t begin, uint32_t end, uint32_t band, bool *whole,
-                            uint32_t *rows, segment *out) {
+/* The stage [begin, end) in bands of `band` rows: its schedule, appended to p->band, its shape and
+ * its segment. */
+static eao_status try_stage(search *q, uint32_t begin, uint32_t end, uint32_t band,
+                            eao_plan_stage_shape *shape, segment *out) {
   eao_plan *p = q->p;
   uint32_t n = end - begin, n_band = p->n_band;
   out->bytes = UINT64_MAX;
-  for (uint32_t i = 0; i < n; i++) whole[i] = is_whole(q, begin + i, end);
-  eao_status s = eao_plan_schedule(p, begin, n, band, whole, rows);
+  for (uint32_t i = 0; i < n; i++) shape->whole[i] = is_whole(q, begin + i, end);
+  eao_status s = eao_plan_schedule(p, begin, n, band, shape);
   q->work += p->n_band - n_band;
   if (s == EAO_ERR_UNSUPPORTED) return EAO_OK;
   EAO_TRY(s);
-  uint64_t bytes = q->cross[begin], scratch = 0;
+  uint64_t bytes = q->cross[begin] + shape->held_bytes, scratch = 0;
   for (uint32_t i = 0; i < n; i++) {
     const eao_plan_step *st = &p->step[begin + i];
-    const eao_plan_tensor *t = &p->tensor[st->ref[st->n_in]];
-    uint64_t held = whole[i] ? t->bytes : t->bytes / (uint64_t)t->t.dim[1] * rows[i];
-    bytes += eao_plan_align(held);
+    if (shape->whole[i]) bytes += eao_plan_align(p->tensor[st->ref[st->n_in]].bytes);
     if (st->scratch_bytes > scratch) scratch = st->scratch_bytes;
   }
-  out->bytes = bytes + eao_plan_align(scratch);
-  out->bands = p->n_band - n_band;
+  *out = (segment){.bytes = bytes + eao_plan_align(scratch),
+                   .price = eao_plan_price_stage(p, begin, n, band, shape, q->first),
+                   .band = band};
   return EAO_OK;
 }
 
+/* Every segment in the narrowest bands: the least memory it can do with. */
 static eao_status weigh(search *q) {
   eao_plan *p = q->p;
-  bool whole[SPAN_MAX];
-  uint32_t rows[SPAN_MAX];
+  eao_plan_stage_shape shape;
   for (uint32_t begin = 0; begin < p->n_step; begin++) {
-    *at(q, begin, begin + 1) = (segment){.bytes = q->cross[begin] + plain_bytes(q, begin)};
+    *at(q, begin, begin + 1) = (segment){.bytes = q->cross[begin] + plain_bytes(q, begin),
+                                         .price = eao_plan_price_step(p, begin, q->first)};
     for (uint32_t end = begin + 1; end <= p->n_step && end - begin <= SPAN_MAX; end++) {
       if (!p->step[end - 1].row_local || !inputs_fit(q, begin, end - 1) || q->work > work_max)
         break;
       if (end - begin == 1) continue;
       p->n_band = 0;
-      EAO_TRY(try_stage(q, begin, end, 1, whole, rows, at(q, begin, end)));
+      EAO_TRY(try_stage(q, begin, end, 1, &shape, at(q, begin, end)));
     }
   }
   return EAO_OK;
 }
 
-/* Cuts with the least maximum, then the fewest bands: begin of the segment that ends at each step.
- */
-static uint64_t cut(const search *q, uint64_t limit, uint64_t *most, uint64_t *bands,
+/* Every stage in the bands that cost least within the limit. */
+static eao_status widen(search *q, uint64_t limit) {
+  eao_plan_stage_shape shape;
+  q->work = 0;
+  for (uint32_t begin = 0; begin < q->p->n_step; begin++) {
+    for (uint32_t end = begin + 2; end <= q->p->n_step && end - begin <= SPAN_MAX; end++) {
+      segment *best = at(q, begin, end), wider;
+      if (best->bytes > limit) continue;
+      for (uint32_t band = BAND_MAX; band > 1 && q->work <= work_max; band /= 2) {
+        q->p->n_band = 0;
+        EAO_TRY(try_stage(q, begin, end, band, &shape, &wider));
+        if (wider.bytes <= limit && wider.price < best->price) *best = wider;
+      }
+    }
+  }
+  return EAO_OK;
+}
+
+/* Cuts with the least maximum (limit UINT64_MAX), or the cheapest within the limit: begin of the
+ * segment that ends at each step. */
+static uint64_t cut(const search *q, bool by_price, uint64_t limit, uint64_t *most, uint64_t *price,
                     uint32_t *from) {
   uint32_t n = q->p->n_step;
-  most[0] = bands[0] = 0;
+  most[0] = price[0] = 0;
   for (uint32_t end = 1; end <= n; end++) {
-    most[end] = bands[end] = UINT64_MAX;
+    most[end] = price[end] = UINT64_MAX;
     for (uint32_t len = 1; len <= SPAN_MAX && len <= end; len++) {
       const segment *s = at(q, end - len, end);
       if (s->bytes == UINT64_MAX || s->bytes > limit || most[end - len] == UINT64_MAX) continue;
       uint64_t m = most[end - len] > s->bytes ? most[end - len] : s->bytes;
-      uint64_t b = bands[end - len] + s->bands;
-      bool better = limit == UINT64_MAX ? m < most[end] : b < bands[end];
-      if (!better) continue;
+      uint64_t c = price[end - len] + s->price;
+      if (by_price ? c >= price[end] : m >= most[end]) continue;
       most[end] = m;
-      bands[end] = b;
+      price[end] = c;
       from[end] = end - len;
     }
   }
   return most[n];
 }
 
-/* The stage in the largest bands that stay within the limit: fewer calls, less to move. */
-static eao_status store_stage(search *q, eao_plan_entry *x, uint64_t limit) {
+static eao_status store_stage(search *q, eao_plan_entry *x) {
   eao_plan *p = q->p;
-  bool whole[SPAN_MAX];
-  uint32_t rows[SPAN_MAX];
+  eao_plan_stage_shape shape;
+  uint32_t band = at(q, x->first, x->first + x->n)->band;
   segment seg;
   x->first_band = p->n_band;
-  uint32_t band = BAND_MAX;
-  for (; band > 0; band /= 2) {
-    p->n_band = x->first_band;
-    EAO_TRY(try_stage(q, x->first, x->first + x->n, band, whole, rows, &seg));
-    if (seg.bytes <= limit || band == 1) break;
-  }
+  EAO_TRY(try_stage(q, x->first, x->first + x->n, band, &shape, &seg));
   x->n_band = p->n_band - x->first_band;
   for (uint32_t i = 0; i < x->n; i++) {
     eao_plan_step *s = &p->step[x->first + i];
     eao_plan_tensor *t = &p->tensor[s->ref[s->n_in]];
-    if (!whole[i]) t->rows = rows[i];
-    s->split = eao_plan_worth_sharing(s->macs * band / (uint64_t)t->t.dim[1],
-                                      t->bytes * band / (uint64_t)t->t.dim[1]);
+    uint64_t all = (uint64_t)t->t.dim[1], b = band < all ? band : all;
+    if (!shape.whole[i]) t->rows = shape.rows[i];
+    s->split = eao_plan_worth_sharing(s->macs * b / all, t->bytes * b / all);
   }
   return EAO_OK;
 }
 
-static eao_status store(search *q, const uint32_t *from, uint64_t limit) {
+static eao_status store(search *q, const uint32_t *from) {
   eao_plan *p = q->p;
   uint32_t n = 0;
   for (uint32_t end = p->n_step; end > 0; end = from[end]) n++;
@@ -188,8 +204,27 @@ static eao_status store(search *q, const uint32_t *from, uint64_t limit) {
     p->entry[--e] = (eao_plan_entry){.first = from[end], .n = end - from[end]};
   p->n_band = 0;
   for (e = 0; e < n; e++)
-    if (p->entry[e].n > 1) EAO_TRY(store_stage(q, &p->entry[e], limit));
+    if (p->entry[e].n > 1) EAO_TRY(store_stage(q, &p->entry[e]));
   return EAO_OK;
+}
+
+/* What the arena may take. */
+static uint64_t limit_of(const eao_plan *p) {
+  const eao_plan_opts *o = &p->opts;
+  uint64_t weights = (uint64_t)((double)p->weight_bytes * o->weights_in_ram);
+  uint64_t most = p->arena_bytes_layerwise; /* wide bands could take more, which nobody wants */
+  if (o->stream == EAO_STREAM_ALWAYS) return 0;
+  if (o->ram_budget) return o->ram_budget < most ? o->ram_budget : most;
+  if (!o->device_ram) return most;
+  uint64_t left = o->device_ram > weights ? o->device_ram - weights : 0;
+  return left < most ? left : most;
+}
+
+bool eao_plan_wants_streaming(const eao_plan *p) {
+  const eao_plan_opts *o = &p->opts;
+  if (o->stream != EAO_STREAM_AUTO) return o->stream == EAO_STREAM_ALWAYS;
+  return p->arena_bytes_layerwise > limit_of(p) ||
+         p->arena_bytes_layerwise > o->machine.cache_bytes;
 }
 
 eao_status eao_plan_stream(eao_plan *p) {
@@ -202,10 +237,10 @@ eao_status eao_plan_stream(eao_plan *p) {
   q.cross = eao_alloc(p->ctx, n * sizeof *q.cross);
   q.seg = eao_alloc(p->ctx, n * SPAN_MAX * sizeof *q.seg);
   uint64_t *most = eao_alloc(p->ctx, (n + 1) * sizeof *most);
-  uint64_t *bands = eao_alloc(p->ctx, (n + 1) * sizeof *bands);
+  uint64_t *price = eao_alloc(p->ctx, (n + 1) * sizeof *price);
   uint32_t *from = eao_alloc(p->ctx, (n + 1) * sizeof *from);
   eao_status s = EAO_OK;
-  if (!q.first || !q.last || !q.shown || !q.cross || !q.seg || !most || !bands || !from)
+  if (!q.first || !q.last || !q.shown || !q.cross || !q.seg || !most || !price || !from)
     s = EAO_NOMEM(p->ctx);
   for (size_t i = 0; s == EAO_OK && i < n * SPAN_MAX; i++) q.seg[i].bytes = UINT64_MAX;
   if (s == EAO_OK) {
@@ -213,10 +248,13 @@ eao_status eao_plan_stream(eao_plan *p) {
     s = weigh(&q);
   }
   if (s == EAO_OK) {
-    uint64_t limit = cut(&q, UINT64_MAX, most, bands, from);
-    if (limit < p->opts.ram_budget) limit = p->opts.ram_budget;
-    cut(&q, limit, most, bands, from);
-    s = store(&q, from, limit);
+    uint64_t least = cut(&q, false, UINT64_MAX, most, price, from), limit = limit_of(p);
+    if (limit < least) limit = least;
+    s = widen(&q, limit);
+    if (s == EAO_OK) {
+      cut(&q, true, limit, most, price, from);
+      s = store(&q, from);
+    }
   }
   eao_free(p->ctx, q.first);
   eao_free(p->ctx, q.last);
@@ -224,7 +262,7 @@ eao_status eao_plan_stream(eao_plan *p) {
   eao_free(p->ctx, q.cross);
   eao_free(p->ctx, q.seg);
   eao_free(p->ctx, most);
-  eao_free(p->ctx, bands);
+  eao_free(p->ctx, price);
   eao_free(p->ctx, from);
   return s;
 }

@@ -161,7 +161,7 @@ void eao_trial_accuracy(const eao_search *s, const eao_trial *t, eao_candidate *
 eao_status eao_trial_compile(eao_search *s, const eao_trial *t, eao_compiled **out) {
   eao_compile_opts o = {.target = s->target.is_host ? NULL : s->opts->target,
                         .threads = 1,
-                        .no_stream = !t->stream,
+                        .stream = t->stream ? EAO_STREAM_ALWAYS : EAO_STREAM_NEVER,
                         .golden = true};
   return eao_model_compile(s->scheme[t->scheme].model, &o, out);
 }

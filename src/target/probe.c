@@ -25,7 +25,10 @@ static double cache_kib(int index) {
   return *unit == 'M' ? v * 1024 : v;
 }
 
-static void caches(eao_cluster *k) {
+void eao_target_host_caches(eao_cluster *k) {
+  memset(k, 0, sizeof *k);
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  k->cores = cores > 0 ? cores : 1;
   for (int i = 0; i < 8; i++) {
     char path[96], level[16], type[32];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/level", i);
@@ -113,12 +116,10 @@ eao_status eao_target_probe(eao_ctx *ctx, eao_target *out) {
   t.isa = eao_cpu_isa();
   t.cpu_flags = eao_cpu_flags();
   t.n_cluster = 1;
-  describe(&t);
   eao_cluster *k = &t.cluster[0];
+  eao_target_host_caches(k);
   snprintf(k->name, sizeof k->name, "cpu");
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  k->cores = cores > 0 ? cores : 1;
-  caches(k);
+  describe(&t);
   k->f32_gmacs = peak_gmacs(eao_peak_f32(t.cpu_flags));
   k->i8_gmacs = peak_gmacs(eao_peak_i8(t.cpu_flags));
   t.bandwidth_gb_s = bandwidth_gb_s(ctx);

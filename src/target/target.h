@@ -38,6 +38,8 @@ typedef struct eao_target {
   char source[512];                  /* where the figures come from */
 } eao_target;
 
+/* Cores and caches of this machine, read in no time; speeds stay 0. */
+void eao_target_host_caches(eao_cluster *out);
 /* Profile by name ("host", a built-in one) or path (has a '/' or ends in .yaml). */
 eao_status eao_target_load(eao_ctx *ctx, const char *name, eao_target *out) EAO_MUST_CHECK;
 /* This machine: ISA, cores, caches and memory from the system, speeds measured (about 0.2 s;

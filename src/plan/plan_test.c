@@ -1,0 +1,107 @@
+/* Which plans come out: streaming where it was asked for, needed or cheaper, and no other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "op/text.h"
+#include "plan/plan.h"
+
+enum { ROW = 64 * 16 * 4, WHOLE = 64 * ROW };
+
+/* Three results of 256 KiB between a small input and a small output. */
+static const char chain[] =
+    "graph \"chain\" {\n"
+    "  value %0 \"x\" f32[1,64,1,16]\n"
+    "  const %1 \"shape\" i64[4] = "
+    "0100000000000000400000000000000040000000000000001000000000000000\n"
+    "  value %2 \"a\" f32[1,64,64,16]\n"
+    "  value %3 \"b\" f32[1,64,64,16]\n"
+    "  value %4 \"c\" f32[1,64,64,16]\n"
+    "  value %5 \"y\" f32[1,64,1,16]\n"
+    "  input %0\n"
+    "  expand(%0, %1) -> %2\n"
+    "  max_pool(%2) -> %3 {layout=channels_last, kernel=[3, 3], strides=[1, 1], dilations=[1, 1], "
+    "pads=[1, 1, 1, 1]}\n"
+    "  max_pool(%3) -> %4 {layout=channels_last, kernel=[3, 3], strides=[1, 1], dilations=[1, 1], "
+    "pads=[1, 1, 1, 1]}\n"
+    "  max_pool(%4) -> %5 {layout=channels_last, kernel=[1, 64], strides=[1, 1], "
+    "dilations=[1, 1], pads=[0, 0, 0, 0]}\n"
+    "  output %5\n"
+    "}\n";
+
+typedef struct outcome {
+  uint64_t arena, layerwise;
+  uint32_t bands, widest; /* rows of the widest band */
+} outcome;
+
+static outcome plan(eao_plan_opts o) {
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = NULL;
+  eao_plan *p = NULL;
+  if (eao_graph_parse(ctx, chain, strlen(chain), &g) != EAO_OK || eao_graph_infer(g) != EAO_OK ||
+      eao_plan_create(g, &o, &p) != EAO_OK)
+    fail_msg("%s", eao_ctx_message(ctx));
+  outcome r = {p->arena_bytes, p->arena_bytes_layerwise, p->n_band, 0};
+  for (uint32_t i = 0; i < p->n_band; i++)
+    if (p->band[i].rows > r.widest) r.widest = p->band[i].rows;
+  assert_true(p->arena_bytes >= p->arena_bound_bytes);
+  eao_plan_destroy(p);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+  return r;
+}
+
+static void never(void **state) {
+  (void)state;
+  outcome r = plan((eao_plan_opts){.stream = EAO_STREAM_NEVER, .ram_budget = 1});
+  assert_int_equal(r.bands, 0);
+  assert_int_equal(r.arena, r.layerwise);
+  assert_true(r.layerwise >= 2 * WHOLE);
+}
+
+/* The expanded input must be whole, the two after it need not be: one row of c, three of b. */
+static void always(void **state) {
+  (void)state;
+  outcome r = plan((eao_plan_opts){.stream = EAO_STREAM_ALWAYS});
+  assert_true(r.bands > 0);
+  assert_in_range(r.arena, WHOLE, 2 * WHOLE - 1);
+}
+
+static void automatic(void **state) {
+  (void)state;
+  eao_plan_machine fits = {.cache_bytes = 8 * WHOLE}, small = {.cache_bytes = WHOLE / 4};
+  assert_int_equal(plan((eao_plan_opts){.machine = fits}).bands, 0);
+  assert_true(plan((eao_plan_opts){.machine = small}).bands > 0);
+  /* Calls that cost more than the memory they save. */
+  small.call_us = 1e6;
+  assert_int_equal(plan((eao_plan_opts){.machine = small}).bands, 0);
+}
+
+/* A limit is kept, with wider bands than the least memory would take. */
+static void budget(void **state) {
+  (void)state;
+  eao_plan_machine fits = {.cache_bytes = 8 * WHOLE};
+  outcome least = plan((eao_plan_opts){.stream = EAO_STREAM_ALWAYS});
+  uint64_t limit = least.arena + 30 * ROW;
+  outcome r = plan((eao_plan_opts){.machine = fits, .ram_budget = limit});
+  assert_true(r.bands > 0);
+  assert_true(r.arena <= limit);
+  assert_true(r.bands < least.bands);
+  r = plan((eao_plan_opts){.machine = fits, .device_ram = limit, .weights_in_ram = 1});
+  assert_true(r.bands > 0 && r.arena <= limit);
+  /* One that nothing meets: the least there is. */
+  r = plan((eao_plan_opts){.machine = fits, .ram_budget = 1});
+  assert_int_equal(r.arena, least.arena);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(never), cmocka_unit_test(always),
+                                     cmocka_unit_test(automatic), cmocka_unit_test(budget)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
