@@ -146,7 +146,7 @@ def models(tmp):
         if run("compile", path, "--output", tmp / "m.eao", "--target", "generic") is not None:
             put("eao_fuzz", name + ".eao", (tmp / "m.eao").read_bytes())
     path.write_bytes(found[0][1])
-    for name, opts in ("fast", ["--target", "x86_64"]), ("golden", ["--golden", "--no-stream", "--threads", "2", "--ref"]):
+    for name, opts in ("fast", ["--target", "x86_64"]), ("golden", ["--golden", "--stream", "never", "--threads", "2", "--ref"]):
         run("compile", path, "--output", tmp / "m.eao", *opts)
         put("eao_fuzz", name + ".eao", (tmp / "m.eao").read_bytes())
 

@@ -77,7 +77,7 @@ static void run_package(const eao_text *t, const eao_graph *g, const eao_tensor 
 static void compile(eao_graph *g, const eao_tensor *in, unsigned pick) {
   eao_plan_opts po = {.isa = eao_cpu_isa(),
                       .cpu = pick & 1 ? eao_cpu_flags() : 0,
-                      .no_stream = (pick & 2) != 0,
+                      .stream = pick & 2 ? EAO_STREAM_NEVER : EAO_STREAM_ALWAYS,
                       .ref_only = (pick & 12) == 12};
   eao_plan *plan;
   eao_text t;
