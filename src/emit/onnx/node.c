@@ -35,8 +35,8 @@ static eao_act act_of(const eao_op_desc *d, const void *attr) {
 
 /* Attributes that ONNX lacks must have their default, apart from those dealt with here. */
 static eao_status check_hidden(onnx_out *o, const eao_op_desc *d, const void *attr) {
-  static const char *const dealt_with[] = {"layout", "w_layout",   "act",   "act_a",
-                                           "act_b",  "index_type", "dtype", "n_state"};
+  static const char *const dealt_with[] = {"layout",     "w_layout", "act",     "act_a", "act_b",
+                                           "index_type", "dtype",    "n_state", "hybrid"};
   for (uint32_t i = 0; i < d->n_attrs; i++) {
     const eao_attr_desc *a = &d->attrs[i];
     const char *p = (const char *)attr + a->offset;
@@ -100,7 +100,7 @@ static bool weight_order(int32_t layout, bool transposed, int32_t rank, int64_t 
 
 /* Shapes and axes that ONNX takes as int64 only; other formats have them as int32. */
 static bool is_index_list(const eao_graph *g, const eao_node *n, const eao_op_desc *d, uint32_t i) {
-  if (i == 0 || n->in[i] == EAO_NONE || g->value[n->in[i]].t.dtype != EAO_I32) return false;
+  if (i == 0 || n->in[i] == EAO_NONE || g->value[n->in[i]].t.dtype == EAO_I64) return false;
   switch (n->op) {
   case EAO_OP_squeeze:
   case EAO_OP_unsqueeze:
@@ -108,24 +108,47 @@ static bool is_index_list(const eao_graph *g, const eao_node *n, const eao_op_de
   case EAO_OP_expand:
   case EAO_OP_tile:
   case EAO_OP_split:
-  case EAO_OP_topk: return true;
+  case EAO_OP_topk:
+  case EAO_OP_scatter_nd:
+  case EAO_OP_gather_nd:
   case EAO_OP_pad: return i == 1;
   case EAO_OP_resize: return i == 3;
+  case EAO_OP_dft: return i == 2;
   default: return !strncmp(d->name, "reduce_", 7);
   }
 }
 
-/* Operand i as a real. Weights get ONNX's order of axes; a product wants them turned. */
-static const char *operand(out_scope *s, const eao_node *n, const eao_op_desc *d, uint32_t i) {
+static const char *index_list(out_scope *s, eao_vid v, bool scalar) {
+  onnx_out *o = s->o;
+  const eao_tensor *t = &s->g->value[v].t;
+  if (!t->data) {
+    const char *name = out_fresh(o, "");
+    out_cast(o, out_value(s, v), name, EAO_I64);
+    return name;
+  }
+  int64_t n = eao_tensor_count(t);
+  eao_tensor list = *t;
+  list.dtype = EAO_I64;
+  if (!list.rank && !scalar) list.dim[list.rank++] = 1;
+  list.data = eao_arena_array(&o->tmp, (size_t)n, sizeof(int64_t));
+  if (!list.data) {
+    o->w.text.failed = true;
+    return "";
+  }
+  for (int64_t k = 0; k < n; k++) eao_set_i64(&list, k, eao_get_i64(t, k));
+  return out_const(o, &list);
+}
+
+/* Operand i, a quantised one as a real unless `raw` wants its integers. Weights get ONNX's order of
+ * axes; a product wants them turned. */
+static const char *operand(out_scope *s, const eao_node *n, const eao_op_desc *d, uint32_t i,
+                           bool raw) {
   static const int64_t turn[] = {1, 0};
   int64_t perm[EAO_MAX_RANK];
   int32_t w_layout = i == 1 ? attr_i32(d, n->attr, "w_layout", -1) : -1;
+  if (is_index_list(s->g, n, d, i)) return index_list(s, n->in[i], n->op == EAO_OP_dft);
+  if (raw) return out_value(s, n->in[i]);
   if (i == 1 && n->op == EAO_OP_fully_connected) return out_weights(s, n->in[1], turn);
-  if (is_index_list(s->g, n, d, i)) {
-    const char *wide = out_fresh(s->o, "");
-    out_cast(s->o, out_value(s, n->in[i]), wide, EAO_I64);
-    return wide;
-  }
   if (w_layout < 0) return out_real(s, n->in[i]);
   bool move =
       weight_order(w_layout, n->op == EAO_OP_conv_transpose, s->g->value[n->in[1]].t.rank, perm);
@@ -179,6 +202,8 @@ static bool moves_integers(const eao_graph *g, const eao_node *n, const eao_op_d
   if (!(d->traits & EAO_TRAIT_KEEPS_QUANT) || !n->n_in || n->in[0] == EAO_NONE) return false;
   const eao_quant *q = &g->value[n->in[0]].t.quant;
   if (q->n != 1) return false;
+  /* Without a value they pad with the real 0. */
+  if (n->op == EAO_OP_space_to_batch_nd || (n->op == EAO_OP_pad && n->n_in < 3)) return false;
   for (uint32_t i = 0; i < n->n_in + n->n_out; i++) {
     eao_vid v = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
     if (v == EAO_NONE) continue;
@@ -284,11 +309,16 @@ static eao_status plain_node(out_scope *s, const eao_node *n, const eao_op_desc 
                              const char *name) {
   onnx_out *o = s->o;
   bool raw = moves_integers(s->g, n, d);
+  if (attr_i32(d, n->attr, "hybrid", 0))
+    eao_warn(o->ctx,
+             "'%s': ONNX has no dynamic-range form: its weights are written as integers that are "
+             "dequantised, activations stay float",
+             n->name);
   const char **in = eao_arena_array(&o->tmp, n->n_in, sizeof *in);
   const char **out = eao_arena_array(&o->tmp, n->n_out, sizeof *out);
   post *p = eao_arena_array(&o->tmp, n->n_out, sizeof *p);
   if (!in || !out || !p) return EAO_NOMEM(o->ctx);
-  for (uint32_t i = 0; i < n->n_in; i++) in[i] = raw ? out_value(s, n->in[i]) : operand(s, n, d, i);
+  for (uint32_t i = 0; i < n->n_in; i++) in[i] = operand(s, n, d, i, raw);
   if (n->n_out && n->n_in && n->in[0] != EAO_NONE) EAO_TRY(turn_inputs(s, n, d, in, &p[0]));
   bool max2 = n->op == EAO_OP_max_pool && n->n_out > 1 && p[0].back;
   if (max2) return eao_fail(o->ctx, EAO_ERR_UNSUPPORTED, "indices of max_pool, channels last");

@@ -89,5 +89,12 @@ typedef struct out_call {
 } out_call;
 typedef eao_status (*out_special_fn)(const out_call *c);
 out_special_fn out_special(uint16_t op);
+/* Type of operand i, which must be there. */
+const eao_tensor *out_type_in(const out_call *c, uint32_t i);
+eao_status out_pad(const out_call *c);
+eao_status out_resize(const out_call *c);
+eao_status out_strided_slice(const out_call *c);
+eao_status out_space_to_batch(const out_call *c);
+eao_status out_batch_to_space(const out_call *c);
 
 #endif

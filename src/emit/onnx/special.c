@@ -5,7 +5,7 @@
 #include "emit/onnx/onnx_out.h"
 #include "kernel/ref/matmul.h"
 
-static const eao_tensor *type_in(const out_call *c, uint32_t i) {
+const eao_tensor *out_type_in(const out_call *c, uint32_t i) {
   return &c->s->g->value[c->n->in[i]].t;
 }
 
@@ -71,10 +71,8 @@ eao_status out_act(onnx_out *o, const eao_act *act, eao_dtype t, const char *in,
 static eao_status fully_connected(const out_call *c) {
   const eao_fully_connected_attr *a = c->n->attr;
   const char *w = c->in[1], *x = c->in[0]; /* w: turned already */
-  if (a->hybrid)
-    return eao_fail(c->o->ctx, EAO_ERR_UNSUPPORTED, "hybrid quantisation has no ONNX form");
-  if (!a->keep_dims && type_in(c, 0)->rank != 2) {
-    int64_t shape[] = {-1, type_in(c, 1)->dim[1]};
+  if (!a->keep_dims && out_type_in(c, 0)->rank != 2) {
+    int64_t shape[] = {-1, out_type_in(c, 1)->dim[1]};
     x = step(c->o, "Reshape", x, out_i64s(c->o, shape, 2));
   }
   bool bias = c->n->n_in > 2 && c->n->in[2] != EAO_NONE;
@@ -99,19 +97,19 @@ static eao_status squared_difference(const out_call *c) {
   return last(c, "Mul", d, d);
 }
 static eao_status floor_div(const out_call *c) {
-  if (!eao_dtype_is_float(type_in(c, 0)->dtype) && !out_is_q(c->s->g, c->n->in[0]))
+  if (!eao_dtype_is_float(out_type_in(c, 0)->dtype) && !out_is_q(c->s->g, c->n->in[0]))
     return eao_fail(c->o->ctx, EAO_ERR_UNSUPPORTED, "floor_div of integers has no ONNX form");
   return last(c, "Floor", step(c->o, "Div", c->in[0], c->in[1]), NULL);
 }
 static eao_status floor_mod(const out_call *c) {
-  if (!eao_dtype_is_float(type_in(c, 0)->dtype)) return last(c, "Mod", c->in[0], c->in[1]);
+  if (!eao_dtype_is_float(out_type_in(c, 0)->dtype)) return last(c, "Mod", c->in[0], c->in[1]);
   const char *q = step1(c->o, "Floor", step(c->o, "Div", c->in[0], c->in[1]));
   return last(c, "Sub", c->in[0], step(c->o, "Mul", q, c->in[1]));
 }
 
 static eao_status fill(const out_call *c) {
   const char *shape = c->in[0];
-  if (type_in(c, 0)->dtype != EAO_I64) {
+  if (out_type_in(c, 0)->dtype != EAO_I64) {
     shape = out_fresh(c->o, "");
     out_cast(c->o, c->in[0], shape, EAO_I64);
   }
@@ -119,7 +117,7 @@ static eao_status fill(const out_call *c) {
 }
 
 static eao_status act(const out_call *c) {
-  return out_act(c->o, c->n->attr, type_in(c, 0)->dtype, c->in[0], c->out[0]);
+  return out_act(c->o, c->n->attr, out_type_in(c, 0)->dtype, c->in[0], c->out[0]);
 }
 
 static eao_status drop_out(const out_call *c) {
@@ -150,7 +148,7 @@ static eao_status reduce_bool(const out_call *c) {
 
 /* Slices that run backwards. */
 static eao_status reverse(const out_call *c) {
-  const eao_tensor *axes = type_in(c, 1);
+  const eao_tensor *axes = out_type_in(c, 1);
   int64_t from[EAO_MAX_RANK], to[EAO_MAX_RANK], by[EAO_MAX_RANK], ax[EAO_MAX_RANK];
   int64_t n = axes->data ? eao_tensor_count(axes) : -1;
   if (n < 0 || n > EAO_MAX_RANK)
@@ -185,6 +183,11 @@ out_special_fn out_special(uint16_t op) {
   case EAO_OP_reduce_any:
   case EAO_OP_reduce_all: return reduce_bool;
   case EAO_OP_reverse: return reverse;
+  case EAO_OP_pad: return out_pad;
+  case EAO_OP_resize: return out_resize;
+  case EAO_OP_strided_slice: return out_strided_slice;
+  case EAO_OP_space_to_batch_nd: return out_space_to_batch;
+  case EAO_OP_batch_to_space_nd: return out_batch_to_space;
   default: return NULL;
   }
 }

@@ -93,6 +93,7 @@ static eao_status read_quant(eao_tfl_sub *s, const eao_ftab *tab, eao_tensor *t)
   if (zero.n > 1 && zero.n != scale.n)
     return eao_fail(ctx, EAO_ERR_FORMAT, "%u scales but %u zero points", scale.n, zero.n);
   bool per_axis = scale.n > 1;
+  if (t->rank == 1) axis = 0; /* files for TFLite Micro name the weights' axis at the bias */
   if (per_axis && (axis < 0 || axis >= t->rank || t->dim[axis] != scale.n))
     return eao_fail(ctx, EAO_ERR_FORMAT, "%u scales do not fit dimension %lld of the tensor",
                     scale.n, (long long)axis);
