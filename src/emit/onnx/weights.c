@@ -48,11 +48,14 @@ const char *out_weights(out_scope *s, eao_vid v, const int64_t *perm) {
   onnx_out *o = s->o;
   const eao_graph *g = s->g;
   eao_vid c = stored(g, v);
-  if (c == EAO_NONE || !perm) {
+  static const int64_t as_is[EAO_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+  if (c == EAO_NONE || (!perm && c == v)) {
     const char *x = out_real(s, v), *y = perm ? out_fresh(o, "") : x;
     if (perm) out_transpose(o, x, y, perm, g->value[v].t.rank);
     return y;
   }
+  if (!perm)
+    perm = as_is; /* the dequantize node before it is not written: see out_is_stored_weight */
   const eao_tensor *from = &g->value[c].t;
   eao_tensor t = *from;
   for (int32_t i = 0; i < t.rank; i++) {
