@@ -210,6 +210,9 @@ typedef struct eao_quantize_opts {
   bool no_equalise, no_bias_correction, no_rounding; /* steps not to try */
   bool integer_io;      /* inputs and outputs become int8; false: they stay float */
   bool integer_softmax; /* softmax in steps of 1/256, as full-integer targets need */
+  uint32_t
+      threads; /* 1: only the caller's; 0: two. Results are the same. A context with an allocator
+                  of its own stays with one. `sample` is called by one thread at a time */
   void (*progress)(void *user, const char *what, uint32_t done, uint32_t total); /* or NULL */
   void *progress_user;
 } eao_quantize_opts;
@@ -224,7 +227,8 @@ typedef struct eao_quantize_step {
 } eao_quantize_step;
 
 typedef struct eao_quantize_layer {
-  const char *name, *op; /* of the value; of the node that makes it */
+  const char *name;      /* of the value */
+  const char *node, *op; /* of the node that makes it; node: as in the source, "" without a name */
   double sqnr_db;
 } eao_quantize_layer;
 

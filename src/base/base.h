@@ -35,6 +35,10 @@ struct eao_ctx {
   char message[1024];
 };
 
+/* Memory comes from malloc, so that other threads may have contexts beside this one: a caller's
+ * allocator need not bear that. */
+bool eao_ctx_is_shareable(const eao_ctx *ctx);
+
 /* ---- diagnostics ---- */
 
 /* Records the message of a failure and returns code. */

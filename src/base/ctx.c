@@ -39,6 +39,10 @@ void eao_ctx_destroy(eao_ctx *ctx) {
   if (ctx) ctx->allocator.realloc(ctx->allocator.user, ctx, 0);
 }
 
+bool eao_ctx_is_shareable(const eao_ctx *ctx) {
+  return ctx->allocator.realloc == default_realloc;
+}
+
 const char *eao_ctx_message(const eao_ctx *ctx) {
   return ctx->message;
 }

@@ -176,18 +176,20 @@ static int open_source(eao_cli *c, source *s, bool needed) {
 }
 
 static int run(eao_cli *c) {
-  int64_t samples = SAMPLES_DEFAULT, check = 0, seed = 0;
+  int64_t samples = SAMPLES_DEFAULT, check = 0, seed = 0, threads = 0;
   source src = {.c = c};
   eao_quantize_opts o = {.sample = spread,
                          .sample_user = &src,
                          .no_equalise = eao_cli_has(c, "no-equalise"),
                          .no_bias_correction = eao_cli_has(c, "no-bias-correction"),
+                         .no_rounding = eao_cli_has(c, "no-rounding"),
                          .integer_io = eao_cli_has(c, "integer-io"),
                          .integer_softmax = eao_cli_has(c, "integer-softmax"),
                          .progress = progress,
                          .progress_user = c};
   if (!eao_cli_integer(c, "samples", 1, 100000, &samples) ||
       !eao_cli_integer(c, "check", 1, 100000, &check) ||
+      !eao_cli_integer(c, "threads", 1, 2, &threads) ||
       !eao_cli_integer(c, "seed", 0, INT32_MAX, &seed))
     return EAO_EXIT_USAGE;
   int code = range_of(c, &o.range);
@@ -201,6 +203,7 @@ static int run(eao_cli *c) {
     if (src.d && samples > src.available) samples = src.available;
     o.n_samples = needs_data || eao_cli_get(c, "data", NULL) ? (uint32_t)samples : 0;
     o.n_check = (uint32_t)check;
+    o.threads = (uint32_t)threads;
     src.seed = (uint64_t)seed;
     code = quantise(c, &src, &o);
   }
@@ -226,6 +229,8 @@ static const eao_cli_option options[] = {
      false},
     {"no-equalise", NULL, "do not try cross-layer equalisation", false},
     {"no-bias-correction", NULL, "do not try bias correction", false},
+    {"no-rounding", NULL, "do not try rounding that compensates its errors", false},
+    {"threads", "N", "1: calibrate on one thread (default: two; the results are the same)", false},
     {"integer-io", NULL, "int8 inputs and outputs instead of float ones", false},
     {"integer-softmax", NULL, "softmax in int8 too, as full-integer targets need", false},
     {"layers", NULL, "print the error of each layer", false},

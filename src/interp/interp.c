@@ -12,12 +12,16 @@ typedef struct slot {
 } slot;
 
 eao_interp *eao_interp_create(eao_graph *g) {
-  eao_interp *it = eao_alloc(g->ctx, sizeof *it);
+  return eao_interp_create_in(g->ctx, g);
+}
+
+eao_interp *eao_interp_create_in(eao_ctx *ctx, eao_graph *g) {
+  eao_interp *it = eao_alloc(ctx, sizeof *it);
   if (!it) return NULL;
   it->g = g;
-  it->ctx = g->ctx;
-  it->state = eao_alloc(g->ctx, g->n_state * sizeof *it->state);
-  it->result = eao_alloc(g->ctx, g->n_output * sizeof *it->result);
+  it->ctx = ctx;
+  it->state = eao_alloc(ctx, g->n_state * sizeof *it->state);
+  it->result = eao_alloc(ctx, g->n_output * sizeof *it->result);
   if (!it->state || !it->result) {
     eao_interp_destroy(it);
     return NULL;
@@ -51,6 +55,10 @@ void eao_interp_destroy(eao_interp *it) {
 void eao_interp_set_hook(eao_interp *it, eao_interp_hook hook, void *user) {
   it->hook = hook;
   it->hook_user = user;
+}
+
+void eao_interp_set_fast(eao_interp *it, const eao_fast *f) {
+  it->fast = f;
 }
 
 static eao_status report(eao_interp *it, const eao_graph *g, eao_vid v, const eao_tensor *t) {
@@ -100,6 +108,8 @@ static eao_status run_node(eao_interp *it, eao_graph *g, eao_nid id, slot *slots
   }
   if (s == EAO_OK && (d->traits & EAO_TRAIT_CONTROL))
     s = eao_interp_control(it, n, in, out);
+  else if (s == EAO_OK && it->fast && g == it->g && eao_fast_has(it->fast, id))
+    s = eao_fast_run(it->fast, it->ctx, id, in, out);
   else if (s == EAO_OK)
     s = eao_op_eval(it->ctx, d, n->attr, in, n->n_in, out, n->n_out);
   for (uint32_t i = 0; out && i < n->n_out; i++) {
@@ -187,7 +197,7 @@ eao_status eao_interp_run_graph(eao_interp *it, eao_graph *g, const eao_tensor *
   for (eao_nid n = 0; s == EAO_OK && n < g->n_node; n++) {
     if (!g->node[n].op) continue;
     s = run_node(it, g, n, slots);
-    if (s != EAO_OK) s = eao_node_fail_within(g, n, s);
+    if (s != EAO_OK) s = eao_node_fail_in(it->ctx, g, n, s);
   }
   /* Outputs before states: an output may be the state that is about to be replaced. */
   for (uint32_t i = 0; s == EAO_OK && i < g->n_output; i++) {

@@ -2,11 +2,12 @@
 #ifndef EAO_INTERP_RUN_H
 #define EAO_INTERP_RUN_H
 
-#include "interp/interp.h"
+#include "interp/fast.h"
 
 struct eao_interp {
   eao_graph *g;
   eao_ctx *ctx;
+  const eao_fast *fast; /* NULL: reference kernels only */
   eao_interp_hook hook;
   void *hook_user;
   eao_tensor *state;  /* g->n_state; data owned, NULL: initial */

@@ -118,6 +118,10 @@ typedef struct eao_kernel_info {
 const eao_kernel *eao_kernel_get(uint32_t id);
 /* Fast kernels of all ISAs, in order of kernels.def. */
 const eao_kernel_info *eao_kernel_infos(uint32_t *out_n);
+/* The last row that a machine of that ISA and those EAO_CPU_ flags can run and that takes the op's
+ * plain call; NULL: none. */
+const eao_kernel_info *eao_kernel_choose(uint16_t op, const eao_kcall *c, uint32_t isa,
+                                         uint32_t cpu);
 /* ISA and CPU features of the machine this runs on. */
 eao_isa eao_cpu_isa(void);
 uint32_t eao_cpu_flags(void);

@@ -91,3 +91,14 @@ const eao_kernel_info *eao_kernel_infos(uint32_t *out_n) {
   *out_n = (uint32_t)(sizeof infos / sizeof *infos) - 1;
   return infos;
 }
+
+const eao_kernel_info *eao_kernel_choose(uint16_t op, const eao_kcall *c, uint32_t isa,
+                                         uint32_t cpu) {
+  uint32_t n;
+  const eao_kernel_info *k = eao_kernel_infos(&n), *best = NULL;
+  for (uint32_t i = 0; i < n; i++) {
+    bool usable = (k[i].isa == EAO_ISA_ANY || k[i].isa == isa) && (k[i].cpu & ~cpu) == 0;
+    if (k[i].op == op && usable && k[i].match(c)) best = &k[i];
+  }
+  return best;
+}

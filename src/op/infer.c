@@ -6,10 +6,14 @@
 
 enum { KNOWN_MAX = 4096 /* elements of a value worth evaluating */, IO_MAX = 64 };
 
-eao_status eao_node_fail_within(eao_graph *g, eao_nid n, eao_status code) {
+eao_status eao_node_fail_in(eao_ctx *ctx, const eao_graph *g, eao_nid n, eao_status code) {
   const eao_op_desc *d = eao_op_get(g->node[n].op);
-  return eao_fail_within(g->ctx, code, "node %u '%s' (%s)", n, g->node[n].name,
+  return eao_fail_within(ctx, code, "node %u '%s' (%s)", n, g->node[n].name,
                          d ? d->name : "unknown op");
+}
+
+eao_status eao_node_fail_within(eao_graph *g, eao_nid n, eao_status code) {
+  return eao_node_fail_in(g->ctx, g, n, code);
 }
 
 /* known[v].data: the value's data when it could be computed ahead of time. */

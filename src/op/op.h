@@ -187,6 +187,7 @@ eao_status eao_graph_verify(eao_graph *g) EAO_MUST_CHECK;
 eao_status eao_graph_clone(const eao_graph *g, eao_graph **out) EAO_MUST_CHECK;
 
 /* Puts "node 3 'conv1' (conv)" before a failure's message. */
+eao_status eao_node_fail_in(eao_ctx *ctx, const eao_graph *g, eao_nid n, eao_status code);
 eao_status eao_node_fail_within(eao_graph *g, eao_nid n, eao_status code);
 
 /* Runs infer over all nodes in order (bodies included), filling in value types. Small integer

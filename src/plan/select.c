@@ -106,20 +106,20 @@ static eao_status widen_weights(eao_plan *p, eao_plan_step *s, bool *out_done) {
   return eao_plan_add_tensor(p, &t, &s->ref[1]);
 }
 
+static bool has_fast(uint16_t op) {
+  uint32_t n;
+  const eao_kernel_info *k = eao_kernel_infos(&n);
+  for (uint32_t i = 0; i < n; i++)
+    if (k[i].op == op) return true;
+  return false;
+}
+
 eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
   const eao_op_desc *d = eao_op_get(s->op);
-  uint32_t n;
-  const eao_kernel_info *k = eao_kernel_infos(&n), *best = NULL;
+  const eao_kernel_info *best = NULL;
   eao_kcall c;
   EAO_TRY(plain_call(p, s, &c));
-  bool fast_op = false;
-  for (uint32_t i = 0; i < n && !p->opts.ref_only; i++) {
-    if (k[i].op != s->op) continue;
-    fast_op = true;
-    bool usable =
-        (k[i].isa == EAO_ISA_ANY || k[i].isa == p->opts.isa) && (k[i].cpu & ~p->opts.cpu) == 0;
-    if (usable && k[i].match(&c)) best = &k[i];
-  }
+  if (!p->opts.ref_only) best = eao_kernel_choose(s->op, &c, p->opts.isa, p->opts.cpu);
   bool widened = false;
   if (!best) EAO_TRY(widen_weights(p, s, &widened));
   if (widened) return eao_plan_select(p, s);
@@ -139,9 +139,9 @@ eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
   } else {
     s->kernel = s->op;
     s->kernel_name = "ref";
-    s->why = p->opts.ref_only ? "reference kernels asked for"
-             : fast_op        ? "no fast kernel takes these types and attributes"
-                              : "the op has no fast kernel";
+    s->why = p->opts.ref_only  ? "reference kernels asked for"
+             : has_fast(s->op) ? "no fast kernel takes these types and attributes"
+                               : "the op has no fast kernel";
     if (!eao_kernel_get(s->op))
       return eao_fail(p->ctx, EAO_ERR_UNSUPPORTED, "the device runtime has no kernel for %s",
                       d->name);

@@ -49,20 +49,60 @@ static void put(eao_hist *h, double v, uint64_t count) {
   h->total += count;
 }
 
-void eao_hist_add(eao_hist *h, const float *v, int64_t n) {
+/* Smallest and largest of the numbers that are not NaN. Lanes let the compiler use vectors. */
+static void extremes(const float *v, int64_t n, float *out_min, float *out_max) {
+  enum { LANES = 16 };
+  float min[LANES], max[LANES];
+  int64_t i = 0;
+  for (int32_t k = 0; k < LANES; k++) min[k] = INFINITY, max[k] = -INFINITY;
+  for (; i + LANES <= n; i += LANES)
+    for (int32_t k = 0; k < LANES; k++) {
+      min[k] = v[i + k] < min[k] ? v[i + k] : min[k];
+      max[k] = v[i + k] > max[k] ? v[i + k] : max[k];
+    }
+  for (; i < n; i++) {
+    min[0] = v[i] < min[0] ? v[i] : min[0];
+    max[0] = v[i] > max[0] ? v[i] : max[0];
+  }
+  for (int32_t k = 1; k < LANES; k++) {
+    min[0] = fminf(min[0], min[k]);
+    max[0] = fmaxf(max[0], max[k]);
+  }
+  *out_min = min[0];
+  *out_max = max[0];
+}
+
+static void finite_extremes(const float *v, int64_t n, float *out_min, float *out_max) {
+  extremes(v, n, out_min, out_max);
+  if (isfinite(*out_min) && isfinite(*out_max)) return;
   float min = INFINITY, max = -INFINITY;
   for (int64_t i = 0; i < n; i++) {
     if (!isfinite(v[i])) continue;
     min = v[i] < min ? v[i] : min;
     max = v[i] > max ? v[i] : max;
   }
+  *out_min = min;
+  *out_max = max;
+}
+
+void eao_hist_sample(eao_hist *h, const float *v, int64_t n, int64_t first, int64_t step) {
+  float min, max;
+  finite_extremes(v, n, &min, &max);
   if (min <= max) cover(h, (double)min, (double)max);
-  for (int64_t i = 0; i < n; i++) {
-    if (isfinite(v[i]))
-      put(h, (double)v[i], 1);
-    else
+  double lo = h->lo, per = h->width > 0 ? 1 / h->width : 0;
+  for (int64_t i = first; i < n; i += step) {
+    if (!isfinite(v[i])) {
       h->skipped++;
+      continue;
+    }
+    int64_t at = (int64_t)(((double)v[i] - lo) * per);
+    h->bin[at < 0 ? 0 : at >= EAO_HIST_BINS ? EAO_HIST_BINS - 1 : at]++;
+    h->total++;
   }
+}
+
+void eao_hist_add(eao_hist *h, const float *v, int64_t n) {
+  eao_hist_sample(h, v, n, 0, 1);
 }
 
 void eao_hist_merge(eao_hist *h, const eao_hist *b) {

@@ -19,6 +19,8 @@ typedef struct eao_hist {
 
 /* Zeroed memory is an empty histogram. */
 void eao_hist_add(eao_hist *h, const float *v, int64_t n);
+/* Counts v[first], v[first + step], ...; the extremes are those of all n. */
+void eao_hist_sample(eao_hist *h, const float *v, int64_t n, int64_t first, int64_t step);
 /* Adds what b holds; ranges may differ. */
 void eao_hist_merge(eao_hist *h, const eao_hist *b);
 

@@ -33,9 +33,12 @@ typedef struct eao_ptq_stats {
   int32_t *axis; /* channel axis of mean */
 } eao_ptq_stats;
 eao_status eao_ptq_stats_init(eao_ptq_stats *s, const eao_graph *g) EAO_MUST_CHECK;
+/* Adds what b holds of the same graph. */
+void eao_ptq_stats_merge(eao_ptq_stats *s, const eao_ptq_stats *b, const eao_graph *g);
 void eao_ptq_stats_deinit(eao_ptq_stats *s);
-/* The hook of the interpreter. */
-eao_status eao_ptq_observe(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t);
+/* An eao_sweep_hook. */
+eao_status eao_ptq_observe(void *user, uint32_t sample, const eao_graph *g, eao_vid v,
+                           const eao_tensor *t);
 
 /* Which nodes become integer ones and which values share their parameters. */
 typedef struct eao_ptq_plan {
@@ -88,21 +91,23 @@ typedef struct eao_ptq_moments {
 eao_status eao_ptq_moments_init(eao_ptq_moments *m, const eao_graph *g,
                                 uint32_t n_samples) EAO_MUST_CHECK;
 void eao_ptq_moments_deinit(eao_ptq_moments *m);
-/* The hook of the interpreter. */
-eao_status eao_ptq_moments_observe(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t);
+/* An eao_sweep_hook. */
+eao_status eao_ptq_moments_observe(void *user, uint32_t sample, const eao_graph *g, eao_vid v,
+                                   const eao_tensor *t);
 /* Rounds the weights w of node n (scale[o] per output channel) to q, each error compensated by the
  * weights still to come (Frantar et al. 2022, GPTQ). *out_done false: no moments, nothing done. */
 eao_status eao_ptq_moments_round(const eao_ptq_moments *m, eao_nid n, const eao_tensor *w,
                                  const float *scale, int8_t *q, bool *out_done) EAO_MUST_CHECK;
 
-/* The hook of a second calibration: sums the errors that quantising the activations makes. Fewer
- * samples may serve, since these are errors and not the numbers themselves. */
+/* The eao_sweep_hook of a second calibration: sums the errors that quantising the activations
+ * makes. Fewer samples may serve, since these are errors and not the numbers themselves. */
 typedef struct eao_ptq_rounder {
   eao_ptq_stats *stats;
   const eao_ptq_plan *plan;
 } eao_ptq_rounder;
 void eao_ptq_rounder_reset(eao_ptq_stats *s, const eao_graph *g);
-eao_status eao_ptq_observe_rounded(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t);
+eao_status eao_ptq_observe_rounded(void *user, uint32_t sample, const eao_graph *g, eao_vid v,
+                                   const eao_tensor *t);
 
 /* g (a clone of the prepared graph) becomes the quantised graph. stats: for bias correction, NULL:
  * none; moments: for compensated rounding, NULL: each weight to its nearest. */

@@ -138,8 +138,10 @@ static void observe_node(eao_ptq_moments *m, eao_nid id, const eao_tensor *t) {
   }
 }
 
-eao_status eao_ptq_moments_observe(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t) {
+eao_status eao_ptq_moments_observe(void *user, uint32_t sample, const eao_graph *g, eao_vid v,
+                                   const eao_tensor *t) {
   eao_ptq_moments *m = user;
+  (void)sample;
   if (g != m->g || t->dtype != EAO_F32) return EAO_OK;
   for (eao_nid n = 0; n < g->n_node; n++)
     if (m->m[n].cov && g->node[n].in[0] == v) observe_node(m, n, t);

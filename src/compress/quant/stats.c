@@ -75,21 +75,56 @@ static bool channels_of(const eao_ptq_stats *s, const eao_graph *g, eao_vid v, c
   return *out_c > 0 && *out_c == g->value[v].t.dim[s->axis[v]];
 }
 
-eao_status eao_ptq_observe(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t) {
+/* Large tensors are sampled: neighbours tell little more than one of them, and there are hundreds
+ * of tensors of each kind. Another part of the tensor each time. */
+static int64_t step_of(int64_t n, int64_t most) {
+  return n > most ? n / most | 1 : 1;
+}
+
+/* Sums and peaks of channels whose numbers are neighbours (inner 1), or runs of `inner`. */
+static void add_channels(const float *p, int64_t rows, int64_t inner, int64_t c, int64_t first,
+                         int64_t step, double *sum, double *peak) {
+  for (int64_t r = first; r < rows; r += step)
+    for (int64_t k = 0; k < c; k++) {
+      const float *run = p + (r * c + k) * inner;
+      for (int64_t i = 0; i < inner; i++) {
+        double v = (double)run[i], a = fabs(v);
+        sum[k] += v;
+        peak[k] = a > peak[k] ? a : peak[k];
+      }
+    }
+}
+
+eao_status eao_ptq_observe(void *user, uint32_t sample, const eao_graph *g, eao_vid v,
+                           const eao_tensor *t) {
+  enum { NUMBERS = 32768, ROWS = 1024 };
   eao_ptq_stats *s = user;
   if (g->root != g || v >= s->n || !s->hist[v] || t->dtype != EAO_F32) return EAO_OK;
-  int64_t n = eao_tensor_count(t);
-  eao_hist_add(s->hist[v], t->data, n);
+  int64_t n = eao_tensor_count(t), step = step_of(n, NUMBERS);
+  eao_hist_sample(s->hist[v], t->data, n, sample % step, step);
   int64_t inner, c;
   if (!channels_of(s, g, v, t, &inner, &c)) return EAO_OK;
-  const float *p = t->data;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t k = i / inner % c;
-    s->mean[v][k] += (double)p[i];
-    s->peak[v][k] = fmax(s->peak[v][k], fabs((double)p[i]));
-  }
-  s->n_mean[v] += (uint64_t)(n / c);
+  int64_t rows = n / c / inner, row_step = step_of(rows, ROWS), first = sample % row_step;
+  add_channels(t->data, rows, inner, c, first, row_step, s->mean[v], s->peak[v]);
+  if (rows > first) s->n_mean[v] += (uint64_t)((rows - first + row_step - 1) / row_step * inner);
   return EAO_OK;
+}
+
+static void add_all(double *to, const double *from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+void eao_ptq_stats_merge(eao_ptq_stats *s, const eao_ptq_stats *b, const eao_graph *g) {
+  for (eao_vid v = 0; v < s->n; v++) {
+    if (s->hist[v]) eao_hist_merge(s->hist[v], b->hist[v]);
+    if (!s->mean[v]) continue;
+    int64_t c = g->value[v].t.dim[s->axis[v]];
+    add_all(s->mean[v], b->mean[v], c);
+    add_all(s->rounded[v], b->rounded[v], c);
+    for (int64_t k = 0; k < c; k++) s->peak[v][k] = fmax(s->peak[v][k], b->peak[v][k]);
+    s->n_mean[v] += b->n_mean[v];
+    s->n_rounded[v] += b->n_rounded[v];
+  }
 }
 
 void eao_ptq_rounder_reset(eao_ptq_stats *s, const eao_graph *g) {
@@ -100,7 +135,9 @@ void eao_ptq_rounder_reset(eao_ptq_stats *s, const eao_graph *g) {
   }
 }
 
-eao_status eao_ptq_observe_rounded(void *user, const eao_graph *g, eao_vid v, const eao_tensor *t) {
+eao_status eao_ptq_observe_rounded(void *user, uint32_t sample, const eao_graph *g, eao_vid v,
+                                   const eao_tensor *t) {
+  enum { ROWS = 1024 };
   eao_ptq_rounder *r = user;
   eao_ptq_stats *s = r->stats;
   int64_t inner, c, n = eao_tensor_count(t);
@@ -108,12 +145,15 @@ eao_status eao_ptq_observe_rounded(void *user, const eao_graph *g, eao_vid v, co
     return EAO_OK;
   eao_vid root = eao_ptq_shared(r->plan, v);
   double scale = (double)r->plan->scale[root], zero = (double)r->plan->zero[root];
-  const float *p = t->data;
-  for (int64_t i = 0; i < n; i++) {
-    double q = rint((double)p[i] / scale) + zero;
-    q = q < -128 ? -128 : q > 127 ? 127 : q;
-    s->rounded[v][i / inner % c] += (q - zero) * scale - (double)p[i];
+  int64_t rows = n / c / inner, step = step_of(rows, ROWS);
+  for (int64_t row = sample % step; row < rows; row += step) {
+    const float *p = (const float *)t->data + row * c * inner;
+    for (int64_t i = 0; i < c * inner; i++) {
+      double q = rint((double)p[i] / scale) + zero;
+      q = q < -128 ? -128 : q > 127 ? 127 : q;
+      s->rounded[v][i / inner] += (q - zero) * scale - (double)p[i];
+    }
+    s->n_rounded[v] += (uint64_t)inner;
   }
-  s->n_rounded[v] += (uint64_t)(n / c);
   return EAO_OK;
 }
