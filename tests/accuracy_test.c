@@ -31,6 +31,8 @@ static const accuracy_case cases[] = {
     {"ai-edge-quantizer/conv_fc_mnist.tflite", "mnist", NULL, "unit", 0, 96.52, 1},
     {"ai-edge-quantizer/conv_fc_mnist_srq_a8w8.tflite", "mnist", NULL, NULL, 0, 95.84, 1},
     {"mlperf-tiny/kws_ref_model_int8.tflite", "mlperf-tiny", kws_spec, NULL, 0, 90.20, 1},
+    /* dynamic range; measured with LiteRT's default CPU path (90.50 without XNNPACK) */
+    {"mlperf-tiny/kws_ref_model_float32.tflite", "mlperf-tiny", kws_spec, NULL, 0, 90.00, 1},
     /* measured with ONNX Runtime */
     {"onnx/mnist-8.onnx", "mnist", NULL, "raw", 3000, 98.10, 1},
     {"onnx/cnn_mnist_pytorch.onnx", "mnist", NULL, "raw", 3000, 98.50, 1},

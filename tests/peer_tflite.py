@@ -28,9 +28,6 @@ except ImportError as e:
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOAT_RTOL = 1e-5
-# Dynamic-range models: LiteRT quantises inputs on the fly, EAO does not (docs/conformance.md). They
-# are reported as differing but do not fail the run.
-DYNAMIC_RANGE = {"kws_ref_model_float32.tflite", "partly_quantized_mnist.tflite"}
 NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 RESOLVER = {"default": litert.OpResolverType.AUTO,
             "plain": litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -193,10 +190,9 @@ def main():
             continue
         for k, (w, g) in enumerate(zip(want, got)):
             kind, err, share, ok = compare(w, g)
-            known = path.name in DYNAMIC_RANGE and kind == "float" and err < 1e-2
-            bad += not ok and not known
+            bad += not ok
             text = f"{err:.2g}" if kind == "float" else f"{err} LSB" if kind == "int" else err
-            mark = "" if ok else "  DIFFERS (dynamic range)" if known else "  DIFFERS"
+            mark = "" if ok else "  DIFFERS"
             if args.md:
                 print(f"| {name} | {', '.join(ops_of(path))} | {text} | {100 * share:.3g} % |")
             else:

@@ -1,5 +1,7 @@
 #include "op/window.h"
 
+#include "kernel/ref/hybrid.h"
+
 static eao_status infer_channels(eao_infer *f, const eao_conv_transpose_attr *a,
                                  const eao_spatial *x, const eao_spatial *w) {
   if (x->c >= 0 && w->c >= 0 && x->c != w->c)
@@ -54,6 +56,9 @@ static eao_status infer_conv_transpose(eao_infer *f) {
   eao_spatial_init_weights(&ws, w, a->w_layout);
   EAO_TRY(infer_attrs(f, a, &ws, x->rank - 2));
   EAO_TRY(infer_channels(f, a, &xs, &ws));
+  if (a->hybrid == EAO_HYBRID_QD8_PIXEL)
+    return eao_infer_fail(f, EAO_ERR_FORMAT, "hybrid qd8_pixel belongs to conv");
+  EAO_TRY(eao_infer_hybrid(f, a->hybrid, eao_conv_output_axis(a->w_layout, w->rank)));
   eao_window_init_transposed(&win, a, x->rank - 2, xs.dim, ws.dim);
   int64_t channels = ws.n < 0 ? -1 : ws.n * a->group;
   EAO_TRY(eao_infer_windowed(f, dtype, x, a->layout, channels, &win));
@@ -133,6 +138,7 @@ static const eao_attr_desc conv_transpose_attrs[] = {
      .kind = EAO_ATTR_INTS,
      .offset = EAO_ATTR_AT(eao_conv_transpose_attr, output_shape),
      .doc = "spatial extents of the result, from which the pads follow; empty: computed"},
+    EAO_HYBRID_ATTR(eao_conv_transpose_attr),
     EAO_ACT_ATTRS(eao_conv_transpose_attr, act),
 };
 
@@ -150,5 +156,6 @@ const eao_op_desc eao_op_conv_transpose = {
     .infer = infer_conv_transpose,
     .cost = cost_conv_transpose,
     .ref = eao_ref_conv_transpose,
+    .ref_scratch = eao_hybrid_conv_transpose_scratch,
     .sample = sample_conv_transpose,
 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kernel/ref/hybrid.h"
+
 static eao_status infer_channels(eao_infer *f, const eao_conv_attr *a, const eao_tensor *x,
                                  const eao_tensor *w) {
   eao_spatial xs, ws;
@@ -62,11 +64,26 @@ static int64_t weight_outputs(const eao_tensor *w, int32_t w_layout) {
   return w_layout == EAO_WLAYOUT_1KO ? w->dim[w->rank - 1] : w->dim[0];
 }
 
+static eao_status infer_conv_hybrid(eao_infer *f, const eao_conv_attr *a) {
+  const eao_tensor *w = f->in[1];
+  eao_spatial ws;
+  if (!a->hybrid || w->rank < 3) return EAO_OK;
+  EAO_TRY(eao_infer_hybrid(f, a->hybrid, eao_conv_output_axis(a->w_layout, w->rank)));
+  eao_spatial_init_weights(&ws, w, a->w_layout);
+  if (a->hybrid == EAO_HYBRID_QD8_PIXEL && (ws.dim[0] != 1 || ws.dim[1] != 1 || ws.dim[2] != 1 ||
+                                            a->group != 1 || a->layout != EAO_LAYOUT_CHANNELS_LAST))
+    return eao_infer_fail(
+        f, EAO_ERR_SHAPE,
+        "hybrid qd8_pixel needs a window of one pixel, one group and channels last");
+  return EAO_OK;
+}
+
 static eao_status infer_conv(eao_infer *f) {
   const eao_conv_attr *a = f->attr;
   eao_dtype dtype;
   EAO_TRY(eao_infer_weighted_dtype(f, f->in[0], f->in[1], &dtype));
   EAO_TRY(infer_shape(f, a, dtype));
+  EAO_TRY(infer_conv_hybrid(f, a));
   return f->n_in > 2 ? eao_infer_bias(f, f->in[2], weight_outputs(f->in[1], a->w_layout)) : EAO_OK;
 }
 
@@ -77,6 +94,7 @@ static eao_status infer_conv_integer(eao_infer *f) {
       return eao_infer_fail(f, EAO_ERR_TYPE, "input %u is %s, an 8-bit integer type is needed", i,
                             eao_dtype_name(f->in[i]->dtype));
   EAO_TRY(infer_shape(f, a, EAO_I32));
+  if (a->hybrid) return eao_infer_fail(f, EAO_ERR_FORMAT, "attribute hybrid has no meaning here");
   if (f->n_in > 2 && f->in[2] && f->in[2]->rank >= 0 &&
       (f->in[2]->rank > 1 || (f->in[2]->rank == 1 && f->in[2]->dim[0] > 1) ||
        (f->in[2]->rank == 1 && f->in[2]->dim[0] == 0)))
@@ -183,6 +201,7 @@ static const eao_attr_desc conv_attrs[] = {
      .offset = EAO_ATTR_AT(eao_conv_attr, group),
      .def = 1,
      .doc = "groups of channels that do not see each other"},
+    EAO_HYBRID_ATTR(eao_conv_attr),
     EAO_ACT_ATTRS(eao_conv_attr, act),
 };
 
@@ -200,6 +219,7 @@ const eao_op_desc eao_op_conv = {
     .infer = infer_conv,
     .cost = cost_conv,
     .ref = eao_ref_conv,
+    .ref_scratch = eao_hybrid_conv_scratch,
     .sample = sample_conv,
 };
 

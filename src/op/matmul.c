@@ -1,5 +1,6 @@
 /* Matrix products: gemm, matmul and its integer form, fully_connected, determinant. */
 #include "kernel/ref/matmul.h"
+#include "kernel/ref/hybrid.h"
 
 #include "op/window.h"
 
@@ -264,6 +265,9 @@ static eao_status infer_fully_connected(eao_infer *f) {
   if (w->rank >= 0 && w->rank != 2)
     return eao_infer_fail(f, EAO_ERR_SHAPE, "weights have rank %d, not 2", w->rank);
   if (x->rank == 0) return eao_infer_fail(f, EAO_ERR_SHAPE, "the input is a scalar");
+  if (a->hybrid == EAO_HYBRID_QD8_PIXEL)
+    return eao_infer_fail(f, EAO_ERR_FORMAT, "hybrid qd8_pixel belongs to conv");
+  EAO_TRY(eao_infer_hybrid(f, a->hybrid, 0));
   int64_t outs = w->rank < 0 ? -1 : w->dim[0], depth = w->rank < 0 ? -1 : w->dim[1];
   EAO_TRY(infer_rows(f, x, depth, &rows));
   EAO_TRY(eao_infer_bias(f, f->n_in > 2 ? f->in[2] : NULL, outs));
@@ -304,18 +308,12 @@ static bool sample_fully_connected(uint32_t k, eao_sample *s) {
   return true;
 }
 
-static const char *const hybrid_names[] = {"none", "symmetric", "asymmetric", NULL};
-
 static const eao_attr_desc fully_connected_attrs[] = {
     {.name = "keep_dims",
      .kind = EAO_ATTR_BOOL,
      .offset = EAO_ATTR_AT(eao_fully_connected_attr, keep_dims),
      .doc = "the result keeps the leading axes of x instead of becoming a matrix"},
-    {.name = "hybrid",
-     .kind = EAO_ATTR_ENUM,
-     .offset = EAO_ATTR_AT(eao_fully_connected_attr, hybrid),
-     .names = hybrid_names,
-     .doc = "how x is quantised to int8 per row at run time"},
+    EAO_HYBRID_ATTR(eao_fully_connected_attr),
     EAO_ACT_ATTRS(eao_fully_connected_attr, act),
 };
 
@@ -332,6 +330,7 @@ const eao_op_desc eao_op_fully_connected = {
     .infer = infer_fully_connected,
     .cost = cost_fully_connected,
     .ref = eao_ref_fully_connected,
+    .ref_scratch = eao_hybrid_fully_connected_scratch,
     .sample = sample_fully_connected,
 };
 

@@ -1,7 +1,9 @@
 /* TFLite's recurrent operators: svdf, tflite_lstm, tflite_rnn. */
 #include "kernel/ref/tflite_seq.h"
 
-#include "op/op.h"
+#include "kernel/ref/hybrid.h"
+
+#include "op/window.h"
 
 /* t, when given, has this rank and these extents (-1: any). */
 static eao_status check(eao_infer *f, const char *what, const eao_tensor *t, int32_t rank,
@@ -38,6 +40,20 @@ static eao_status check_x(eao_infer *f) {
   return EAO_OK;
 }
 
+/* Hybrid weights: from, from + count inputs, where they are there. */
+static eao_status check_hybrid(eao_infer *f, int32_t hybrid, uint32_t from, uint32_t count) {
+  if (hybrid < 0 || hybrid > EAO_HYBRID_ASYMMETRIC)
+    return eao_infer_fail(f, EAO_ERR_FORMAT, "hybrid %d does not exist here", hybrid);
+  if (!hybrid) return EAO_OK;
+  if (f->in[0]->dtype != EAO_F32)
+    return eao_infer_fail(f, EAO_ERR_TYPE, "attribute hybrid needs an input of f32");
+  for (uint32_t i = from; i < from + count && i < f->n_in; i++)
+    if (f->in[i] && (f->in[i]->dtype != EAO_I8 || f->in[i]->quant.n != 1))
+      return eao_infer_fail(f, EAO_ERR_TYPE, "attribute hybrid: input %u is not i8 with one scale",
+                            i);
+  return EAO_OK;
+}
+
 static eao_status check_state(eao_infer *f, uint32_t i) {
   if (eao_dtype_is_float(f->in[0]->dtype) && !eao_dtype_is_float(f->in[i]->dtype))
     return eao_infer_fail(f, EAO_ERR_TYPE, "the state is %s", eao_dtype_name(f->in[i]->dtype));
@@ -51,6 +67,7 @@ static eao_status infer_svdf(eao_infer *f) {
   if (!eao_infer_in(f, 4)) return eao_infer_fail(f, EAO_ERR_FORMAT, "the state is missing");
   EAO_TRY(check_x(f));
   EAO_TRY(check_state(f, 4));
+  EAO_TRY(check_hybrid(f, a->hybrid, 1, 1));
   int64_t filters = extent(wf, 0), memory = extent(wt, 1), state = -1;
   if (a->rank < 1 || filters == 0 || memory == 0 || (filters > 0 && filters % a->rank))
     return eao_infer_fail(f, EAO_ERR_SHAPE, "%lld filters of rank %lld", (long long)filters,
@@ -98,6 +115,8 @@ static eao_status infer_lstm(eao_infer *f) {
   EAO_TRY(check_x(f));
   EAO_TRY(check_state(f, EAO_LSTM_H));
   EAO_TRY(check_state(f, EAO_LSTM_C));
+  EAO_TRY(check_hybrid(f, a->hybrid, EAO_LSTM_W, 8));
+  EAO_TRY(check_hybrid(f, a->hybrid, EAO_LSTM_PROJ, 1));
   int64_t cells = extent(wo, 0), inputs = extent(wo, 1), outputs = extent(ro, 1);
   bool coupled = !f->in[EAO_LSTM_W], norm = eao_infer_in(f, EAO_LSTM_NORM + 1) != NULL;
   for (int32_t g = 0; g < 4; g++) {
@@ -130,6 +149,7 @@ static eao_status infer_rnn(eao_infer *f) {
   int64_t cells = extent(w, 0);
   EAO_TRY(check_x(f));
   EAO_TRY(check_state(f, 4));
+  EAO_TRY(check_hybrid(f, a->hybrid, 1, 2));
   EAO_TRY(check(f, "weights", w, 2, -1, -1));
   EAO_TRY(check(f, "recurrent weights", f->in[2], 2, cells, cells));
   EAO_TRY(check(f, "bias", f->in[3], 1, cells, -1));
@@ -224,6 +244,7 @@ static const eao_attr_desc svdf_attrs[] = {
      .offset = EAO_ATTR_AT(eao_svdf_attr, rank),
      .def = 1,
      .doc = "filters that make one output"},
+    EAO_HYBRID_ATTR(eao_svdf_attr),
     EAO_ACT_ATTRS(eao_svdf_attr, act),
 };
 
@@ -270,6 +291,7 @@ static const eao_attr_desc lstm_attrs[] = {
      .kind = EAO_ATTR_INT,
      .offset = EAO_ATTR_AT(eao_tflite_lstm_attr, hidden_zero),
      .doc = "quantised: zero point of what is projected"},
+    EAO_HYBRID_ATTR(eao_tflite_lstm_attr),
 };
 
 const eao_op_desc eao_op_tflite_lstm = {
@@ -293,6 +315,7 @@ static const eao_attr_desc rnn_attrs[] = {
      .kind = EAO_ATTR_BOOL,
      .offset = EAO_ATTR_AT(eao_tflite_rnn_attr, time_major),
      .doc = "x is [time, batch, inputs]"},
+    EAO_HYBRID_ATTR(eao_tflite_rnn_attr),
     EAO_ACT_ATTRS(eao_tflite_rnn_attr, act),
 };
 

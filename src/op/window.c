@@ -1,10 +1,14 @@
 #include "op/window.h"
 
+#include "kernel/ref/hybrid.h"
+
 #include <string.h>
 
 const char *const eao_layout_names[] = {"channels_first", "channels_last", NULL};
 const char *const eao_w_layout_names[] = {"oik", "oki", "1ko", "iok", NULL};
 const char *const eao_auto_pad_names[] = {"notset", "same_upper", "same_lower", "valid", NULL};
+const char *const eao_hybrid_names[] = {"none", "symmetric", "asymmetric",
+                                        "qd8",  "qd8_pixel", NULL};
 
 enum { MAX_EXTENT = INT32_MAX };
 
@@ -49,6 +53,31 @@ eao_status eao_infer_window_attrs(eao_infer *f, const eao_window_spec *spec, con
   if (spec->auto_pad < 0 || spec->auto_pad > EAO_PAD_VALID)
     return eao_infer_fail(f, EAO_ERR_ARG, "auto_pad %d does not exist", spec->auto_pad);
   return EAO_OK;
+}
+
+eao_status eao_infer_hybrid(eao_infer *f, int32_t hybrid, int32_t channel) {
+  const eao_tensor *x = f->in[0], *w = f->in[1];
+  if (hybrid < 0 || hybrid > EAO_HYBRID_QD8_PIXEL)
+    return eao_infer_fail(f, EAO_ERR_FORMAT, "hybrid %d does not exist", hybrid);
+  if (hybrid == EAO_HYBRID_NONE) return EAO_OK;
+  if (x->dtype != EAO_F32 || (w->dtype != EAO_I8 && w->dtype != EAO_I4) || w->quant.n < 1)
+    return eao_infer_fail(
+        f, EAO_ERR_TYPE,
+        "attribute hybrid needs an input of f32 and quantised weights of i8 or i4, "
+        "not %s and %s",
+        eao_dtype_name(x->dtype), eao_dtype_name(w->dtype));
+  if (w->quant.n > 1 && w->quant.axis != channel)
+    return eao_infer_fail(f, EAO_ERR_SHAPE, "the weights' scales vary along axis %d, not %d",
+                          w->quant.axis, channel);
+  return EAO_OK;
+}
+
+int32_t eao_node_hybrid(const eao_node *n) {
+  const eao_op_desc *d = eao_op_get(n->op);
+  for (uint32_t i = 0; d && n->attr && i < d->n_attrs; i++)
+    if (strcmp(d->attrs[i].name, "hybrid") == 0)
+      return *(const int32_t *)(const void *)((const char *)n->attr + d->attrs[i].offset);
+  return EAO_HYBRID_NONE;
 }
 
 eao_status eao_infer_windowed(eao_infer *f, eao_dtype dtype, const eao_tensor *x, int32_t layout,

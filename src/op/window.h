@@ -6,8 +6,14 @@
 #include "op/op.h"
 
 /* For attribute tables. */
-extern const char *const eao_layout_names[], *const eao_w_layout_names[],
-                                                 *const eao_auto_pad_names[];
+extern const char *const eao_layout_names[],
+    *const eao_w_layout_names[], *const eao_auto_pad_names[], *const eao_hybrid_names[];
+
+#define EAO_HYBRID_ATTR(T)                                                                         \
+  {                                                                                                \
+    .name = "hybrid", .kind = EAO_ATTR_ENUM, .offset = EAO_ATTR_AT(T, hybrid), .onnx = "",         \
+    .names = eao_hybrid_names, .doc = "how a float x is quantised to int8 on the way"              \
+  }
 
 /* The rows that every op with windows has; T is its attribute struct. */
 #define EAO_WINDOW_ATTRS(T)                                                                        \
@@ -59,6 +65,10 @@ eao_status eao_infer_bias(eao_infer *f, const eao_tensor *bias, int64_t n) EAO_M
  * declared. out_dtype: of the result. */
 eao_status eao_infer_weighted_dtype(eao_infer *f, const eao_tensor *x, const eao_tensor *w,
                                     eao_dtype *out_dtype) EAO_MUST_CHECK;
+/* Attribute `hybrid` of an op whose weights have their outputs along `channel`. */
+eao_status eao_infer_hybrid(eao_infer *f, int32_t hybrid, int32_t channel) EAO_MUST_CHECK;
+/* What attribute `hybrid` of a node says (eao_hybrid); 0 for ops without one. */
+int32_t eao_node_hybrid(const eao_node *n);
 /* macs: elements of t times the n factors; 0 when one of them is not known. */
 void eao_cost_product(const eao_tensor *t, const int64_t *factor, int32_t n, eao_cost *out);
 /* Sets an eao_ints. */

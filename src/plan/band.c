@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/ref/conv.h"
+#include "kernel/ref/hybrid.h"
 #include "kernel/ref/slice.h"
 #include "op/op.h"
 #include "plan/plan.h"
@@ -115,8 +116,10 @@ void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s) {
     s->row_local = find_elementwise(p, s);
   } else if (s->op == EAO_OP_conv) {
     const eao_conv_attr *a = s->attr;
-    s->row_local = find_window(p, s, a->layout, a->auto_pad, &a->kernel, &a->strides, &a->dilations,
-                               &a->pads, offsetof(eao_conv_attr, pads));
+    /* Hybrid convolutions quantise the whole of x before they start. */
+    s->row_local =
+        !a->hybrid && find_window(p, s, a->layout, a->auto_pad, &a->kernel, &a->strides,
+                                  &a->dilations, &a->pads, offsetof(eao_conv_attr, pads));
   } else if (s->op == EAO_OP_max_pool || s->op == EAO_OP_avg_pool) {
     const eao_pool_attr *a = s->attr;
     s->row_local = find_window(p, s, a->layout, a->auto_pad, &a->kernel, &a->strides, &a->dilations,

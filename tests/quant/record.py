@@ -266,18 +266,75 @@ def fully_connected(dtype, four=False):
     w.case("fully_connected", "fully_connected", [at], [x, wt, bias], y, run(b, [x.data])[0], 0)
 
 
-def hybrid():
-    k, n, rows = int(rng.choice([1, 7, 64, 130])), int(rng.choice([1, 5, 16])), int(rng.integers(1, 4))
-    x = T(np.float32, (rows, k), data=rng.normal(0.3, 2, (rows, k)).astype(np.float32))
-    y = T(np.float32, (1,))
-    s = [scale(0.001, 0.02) for _ in range(n if rng.random() < 0.5 else 1)]
-    wt = T(np.int8, (n, k), s, None, 0, rng.integers(-127, 128, (n, k), dtype=np.int8))
-    bias = T(np.float32, (n,), data=rng.normal(0, 1, n).astype(np.float32))
+def reals(shape, mean=0.3):
+    return T(np.float32, shape, data=rng.normal(mean, 2, shape).astype(np.float32))
+
+
+def hybrid_weights(shape, axis, per_channel, four=False):
+    lim = 7 if four else 127
+    s = [scale(0.001, 0.02) for _ in range(shape[axis] if per_channel else 1)]
+    return T(np.int8, shape, s, None, axis, rng.integers(-lim, lim + 1, shape, dtype=np.int8), int4=four)
+
+
+def hybrid_fully_connected(four):
+    """XNNPACK takes 4-bit weights with an even depth only."""
+    k = int(rng.choice([1, 7, 33, 65] if four else [1, 7, 64, 130]))
+    n, rows = int(rng.choice([1, 5, 16])), int(rng.integers(1, 4))
+    x, y, bias = reals((rows, k)), T(np.float32, (1,)), reals((n,), 0)
+    wt = hybrid_weights((n, k), 0, rng.random() < 0.5, four)
     opt = fb.FullyConnectedOptionsT()
-    opt.asymmetricQuantizeInputs = True
+    opt.asymmetricQuantizeInputs = bool(rng.random() < 0.5)
     b = model(B.FULLY_CONNECTED, O.FullyConnectedOptions, opt, [x, wt, bias], {1, 2}, [y], 9)
     r = run(b, [x.data])[0]
-    w.case("hybrid", "fully_connected", ["hybrid=asymmetric"], [x, wt, bias], y, r, 1e-5)
+    mode = "qd8" if xnnpack else "asymmetric" if opt.asymmetricQuantizeInputs else "symmetric"
+    w.case("hybrid", "fully_connected", [f"hybrid={mode}"], [x, wt, bias], y, r, 1e-5)
+
+
+def hybrid_conv(four, one=False):
+    k = [1, 1] if one else [int(rng.choice([1, 2, 3])), int(rng.choice([2, 3]))]
+    s = 1 if one else int(rng.integers(1, 3))
+    ci, co, pad = int(rng.choice([2, 4])), int(rng.choice([1, 6])), int(rng.integers(0, 2))
+    group = 2 if not one and co == 6 and rng.random() < 0.5 else 1
+    x, y, bias = reals((2, 7, 5, ci * group)), T(np.float32, (1,)), reals((co,), 0)
+    per = rng.random() < 0.5
+    wt = hybrid_weights((co, k[0], k[1], ci), 0, per, four)
+    a, at = [(0, ""), (1, "act=relu"), (3, "act=relu6")][rng.integers(0, 3)]
+    opt = fb.Conv2DOptionsT()
+    opt.padding, opt.strideH, opt.strideW, opt.fusedActivationFunction = pad, s, s, a
+    b = model(B.CONV_2D, O.Conv2DOptions, opt, [x, wt, bias], {1, 2}, [y], 5)
+    r = run(b, [x.data])[0]
+    own = "asymmetric" if group > 1 or (per and co > 1) else "symmetric"
+    mode = own if not xnnpack else "qd8_pixel" if one else "qd8"
+    attrs = ["layout=channels_last", "w_layout=oki", f"auto_pad={'same_upper' if pad == 0 else 'valid'}",
+             f"strides=[{s}, {s}]", f"group={group}", f"hybrid={mode}", at]
+    w.case("hybrid", "conv", attrs, [x, wt, bias], y, r, 1e-5)
+
+
+def hybrid_depthwise():
+    ci, mult, pad = int(rng.choice([3, 8])), int(rng.integers(1, 3)), int(rng.integers(0, 2))
+    co = ci * mult
+    x, y, bias = reals((2, 6, 5, ci)), T(np.float32, (1,)), reals((co,), 0)
+    wt = hybrid_weights((1, 3, 2, co), 3, True)
+    opt = fb.DepthwiseConv2DOptionsT()
+    opt.padding, opt.strideH, opt.strideW, opt.depthMultiplier = pad, 1, 1, mult
+    b = model(B.DEPTHWISE_CONV_2D, O.DepthwiseConv2DOptions, opt, [x, wt, bias], {1, 2}, [y], 6)
+    attrs = ["layout=channels_last", "w_layout=1ko", f"auto_pad={'same_upper' if pad == 0 else 'valid'}",
+             f"group={ci}", "hybrid=asymmetric"]
+    w.case("hybrid", "conv", attrs, [x, wt, bias], y, run(b, [x.data])[0], 1e-5)
+
+
+def hybrid_conv_transpose():
+    s, ci, co = int(rng.integers(1, 3)), int(rng.choice([3, 8])), int(rng.choice([2, 4]))
+    x, y, bias = reals((2, 4, 3, ci)), T(np.float32, (1,)), reals((co,), 0)
+    wt = hybrid_weights((co, 3, 2, ci), 0, rng.random() < 0.5)
+    oh, ow = 3 * s + 3, 2 * s + 2
+    shape = T(np.int32, (4,), data=np.array([2, oh, ow, co], np.int32))
+    opt = fb.TransposeConvOptionsT()
+    opt.padding, opt.strideH, opt.strideW = 1, s, s
+    b = model(B.TRANSPOSE_CONV, O.TransposeConvOptions, opt, [shape, wt, x, bias], {0, 1, 3}, [y], 3)
+    attrs = ["layout=channels_last", "w_layout=oki", "auto_pad=valid", f"strides=[{s}, {s}]",
+             f"output_shape=[{oh}, {ow}]", "hybrid=qd8"]
+    w.case("hybrid", "conv_transpose", attrs, [x, wt, bias], y, run(b, [x.data])[0], 1e-5)
 
 
 def conv_transpose(dtype):
@@ -531,7 +588,8 @@ def pad(dtype):
 
 
 CASES = {
-    "hybrid": [hybrid],
+    "hybrid": [lambda f=f, k=k: k(f) for f in (False, True) for k in (hybrid_fully_connected, hybrid_conv)] +
+              [lambda: hybrid_conv(False, True), hybrid_depthwise, hybrid_conv_transpose],
     "resize": [lambda t=t, l=l: resize(t, l) for t in (np.int8, np.uint8) for l in (True, False)],
     "concat": [lambda: concat(np.int8, True), lambda: concat(np.uint8, False), lambda: concat(np.uint8, True)],
     "pad": [lambda: pad(np.int8), lambda: pad(np.uint8)],

@@ -7,6 +7,7 @@
 #include "kernel/ref/conv.h"
 #include "kernel/ref/elementwise.h"
 #include "kernel/ref/gather.h"
+#include "kernel/ref/hybrid.h"
 #include "kernel/ref/make.h"
 #include "kernel/ref/matmul.h"
 #include "kernel/ref/move.h"
@@ -122,7 +123,7 @@ static eao_status fully_connected(eao_tfw_sub *s, const eao_node *n, eao_tfw_op 
     op->n_in = 3;
   }
   set(s, TFL_FULLY_CONNECTED_KEEP_NUM_DIMS, 1, a->keep_dims);
-  set(s, TFL_FULLY_CONNECTED_ASYMMETRIC_QUANTIZE_INPUTS, 1, a->hybrid == 2);
+  set(s, TFL_FULLY_CONNECTED_ASYMMETRIC_QUANTIZE_INPUTS, 1, a->hybrid == EAO_HYBRID_ASYMMETRIC);
   return set_act(s, TFL_FULLY_CONNECTED_FUSED_ACTIVATION_FUNCTION, &a->act);
 }
 
@@ -378,6 +379,7 @@ static eao_status svdf(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
   const eao_svdf_attr *a = n->attr;
   (void)op;
   set(s, TFL_SVDF_RANK, 4, a->rank);
+  set(s, TFL_SVDF_ASYMMETRIC_QUANTIZE_INPUTS, 1, a->hybrid == EAO_HYBRID_ASYMMETRIC);
   return set_act(s, TFL_SVDF_FUSED_ACTIVATION_FUNCTION, &a->act);
 }
 
@@ -406,6 +408,7 @@ static eao_status lstm(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
   eao_act act = {.kind = a->act};
   while (op->n_in < EAO_LSTM_INPUTS && op->n_in < n->n_in + 4u) op->in[op->n_in++] = -1;
   if (s->g->value[n->in[0]].t.quant.n) EAO_TRY(lstm_intermediates(s, n, op));
+  set(s, TFL_LSTM_ASYMMETRIC_QUANTIZE_INPUTS, 1, a->hybrid == EAO_HYBRID_ASYMMETRIC); /* in both */
   if (s->g->value[n->in[0]].t.rank == 2) {
     op->code = TFL_LSTM;
     op->options = TFL_O_LSTMOptions;
@@ -424,9 +427,11 @@ static eao_status rnn(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
   if (s->g->value[n->in[0]].t.rank == 2) {
     op->code = TFL_RNN;
     op->options = TFL_O_RNNOptions;
+    set(s, TFL_RNN_ASYMMETRIC_QUANTIZE_INPUTS, 1, a->hybrid == EAO_HYBRID_ASYMMETRIC);
     return set_act(s, TFL_RNN_FUSED_ACTIVATION_FUNCTION, &a->act);
   }
   set(s, TFL_SEQUENCE_RNN_TIME_MAJOR, 1, a->time_major);
+  set(s, TFL_SEQUENCE_RNN_ASYMMETRIC_QUANTIZE_INPUTS, 1, a->hybrid == EAO_HYBRID_ASYMMETRIC);
   return set_act(s, TFL_SEQUENCE_RNN_FUSED_ACTIVATION_FUNCTION, &a->act);
 }
 

@@ -3,6 +3,7 @@
 
 #include "import/tflite/tflite.h"
 #include "kernel/ref/conv.h"
+#include "kernel/ref/hybrid.h"
 #include "kernel/ref/matmul.h"
 #include "kernel/ref/move.h"
 
@@ -33,10 +34,36 @@ static eao_status weighted(eao_tfl_op *o, eao_vid *in, uint32_t *out_n) {
   return EAO_OK;
 }
 
-static eao_status conv_node(eao_tfl_op *o, const eao_conv_attr *a) {
+/* What LiteRT does with a float x under integer weights w: XNNPACK's kernel where `delegated`,
+ * otherwise its own. Weights of other types count as the reals they stand for. */
+static int32_t hybrid_of(const eao_tfl_op *o, eao_vid x, eao_vid w, bool delegated, int32_t own) {
+  const eao_tensor *xt = &o->s->g->value[x].t, *wt = &o->s->g->value[w].t;
+  if (xt->dtype != EAO_F32 || (wt->dtype != EAO_I8 && wt->dtype != EAO_I4) || wt->quant.n < 1)
+    return EAO_HYBRID_NONE;
+  return delegated && wt->data ? EAO_HYBRID_QD8 : own;
+}
+
+/* CONV_2D's own kernel takes a zero point where scales differ between channels or groups exist.
+ * XNNPACK makes a matrix product of a convolution that mixes the channels of single pixels. */
+static int32_t conv_hybrid(const eao_tfl_op *o, const eao_vid *in, const eao_conv_attr *a) {
+  const eao_tensor *w = &o->s->g->value[in[1]].t;
+  bool differ = a->group != 1;
+  for (int32_t i = 1; i < w->quant.n; i++)
+    differ = differ || w->quant.scale[i] != w->quant.scale[0];
+  int32_t mode = hybrid_of(o, in[0], in[1], w->dtype == EAO_I8,
+                           differ ? EAO_HYBRID_ASYMMETRIC : EAO_HYBRID_SYMMETRIC);
+  bool pixel = w->rank == 4 && w->dim[1] == 1 && w->dim[2] == 1 && a->strides.v[0] == 1 &&
+               a->strides.v[1] == 1 && a->group == 1 && (w->dim[0] > 1 || w->dim[3] > 1);
+  return mode == EAO_HYBRID_QD8 && pixel ? EAO_HYBRID_QD8_PIXEL : mode;
+}
+
+static eao_status conv_node(eao_tfl_op *o, eao_conv_attr *a) {
   eao_vid in[3], out;
   uint32_t n;
   EAO_TRY(weighted(o, in, &n));
+  a->hybrid = o->row->code == TFL_CONV_2D
+                  ? conv_hybrid(o, in, a)
+                  : hybrid_of(o, in[0], in[1], false, EAO_HYBRID_ASYMMETRIC);
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_conv, a, in, n, &out, 1);
 }
@@ -158,6 +185,7 @@ eao_status eao_tfl_transpose_conv(eao_tfl_op *o) {
   a.auto_pad = EAO_PAD_EXPLICIT;
   EAO_TRY(eao_tfl_need(o, 2, &in[0]));
   EAO_TRY(eao_tfl_need(o, 1, &in[1]));
+  a.hybrid = hybrid_of(o, in[0], in[1], o->s->g->value[in[1]].t.dtype == EAO_I8, EAO_HYBRID_NONE);
   EAO_TRY(eao_tfl_in(o, 3, &in[2]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_conv_transpose, &a, in, in[2] == EAO_NONE ? 2 : 3, &out, 1);
@@ -184,6 +212,7 @@ eao_status eao_tfl_conv_3d_transpose(eao_tfl_op *o) {
   a.auto_pad = EAO_PAD_EXPLICIT;
   EAO_TRY(eao_tfl_need(o, 2, &in[0]));
   EAO_TRY(eao_tfl_need(o, 1, &in[1]));
+  a.hybrid = hybrid_of(o, in[0], in[1], o->s->g->value[in[1]].t.dtype == EAO_I8, EAO_HYBRID_NONE);
   EAO_TRY(eao_tfl_in(o, 3, &in[2]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   EAO_TRY(eao_tfl_temp(o, in[1], &w));
@@ -230,8 +259,14 @@ eao_status eao_tfl_l2_pool(eao_tfl_op *o) {
 
 /* ---- matrix products ---- */
 
-/* Quantised weights under a float input count as the reals they stand for, as in convolutions;
- * LiteRT would quantise the input on the fly (attribute hybrid). */
+static int32_t fully_connected_hybrid(const eao_tfl_op *o, const eao_vid *in) {
+  const eao_tensor *w = &o->s->g->value[in[1]].t;
+  bool delegated = w->dtype == EAO_I8 || (w->rank == 2 && w->dim[1] % 2 == 0);
+  bool asymmetric = eao_ftab_u8(&o->opt, TFL_FULLY_CONNECTED_ASYMMETRIC_QUANTIZE_INPUTS, 0) != 0;
+  return hybrid_of(o, in[0], in[1], delegated,
+                   asymmetric ? EAO_HYBRID_ASYMMETRIC : EAO_HYBRID_SYMMETRIC);
+}
+
 eao_status eao_tfl_fully_connected(eao_tfl_op *o) {
   eao_fully_connected_attr a = {0};
   eao_vid in[3], out;
@@ -243,6 +278,7 @@ eao_status eao_tfl_fully_connected(eao_tfl_op *o) {
   a.keep_dims = eao_ftab_u8(&o->opt, TFL_FULLY_CONNECTED_KEEP_NUM_DIMS, 0) != 0;
   EAO_TRY(eao_tfl_act(o, TFL_FULLY_CONNECTED_FUSED_ACTIVATION_FUNCTION, &a.act));
   EAO_TRY(weighted(o, in, &n));
+  a.hybrid = fully_connected_hybrid(o, in);
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_fully_connected, &a, in, n, &out, 1);
 }
@@ -264,10 +300,40 @@ static eao_status matrix(eao_tfl_op *o, uint32_t i, bool swap, eao_vid *out) {
   return eao_tfl_node(o, EAO_OP_transpose, &a, &v, 1, out, 1);
 }
 
-eao_status eao_tfl_batch_matmul(eao_tfl_op *o) {
-  eao_vid in[2], out;
+/* An integer matrix under float rows is a fully connected layer, which knows attribute hybrid. */
+static eao_status hybrid_matmul(eao_tfl_op *o, bool w_is_transposed) {
+  eao_fully_connected_attr a = {.keep_dims = 1, .hybrid = EAO_HYBRID_QD8};
+  eao_vid in[2], w, out;
   EAO_TRY(matrix(o, 0, eao_ftab_u8(&o->opt, TFL_BATCH_MAT_MUL_ADJ_X, 0) != 0, &in[0]));
-  EAO_TRY(matrix(o, 1, eao_ftab_u8(&o->opt, TFL_BATCH_MAT_MUL_ADJ_Y, 0) != 0, &in[1]));
+  EAO_TRY(eao_tfl_need(o, 1, &w));
+  in[1] = w;
+  if (!w_is_transposed) {
+    eao_tensor t = o->s->g->value[w].t, from = t;
+    t.dim[0] = from.dim[1];
+    t.dim[1] = from.dim[0];
+    if (t.quant.axis >= 0) t.quant.axis = 1 - t.quant.axis;
+    t.data = eao_arena_alloc(&o->m->g->arena, (size_t)eao_tensor_count(&t));
+    if (!t.data) return EAO_NOMEM(o->m->ctx);
+    for (int64_t i = 0; i < t.dim[0]; i++)
+      for (int64_t k = 0; k < t.dim[1]; k++)
+        ((int8_t *)t.data)[i * t.dim[1] + k] = ((const int8_t *)from.data)[k * t.dim[0] + i];
+    EAO_TRY(eao_graph_add_value(o->s->g, o->s->g->value[w].name, &t, &in[1]));
+  }
+  EAO_TRY(eao_tfl_out(o, 0, &out));
+  return eao_tfl_node(o, EAO_OP_fully_connected, &a, in, 2, &out, 1);
+}
+
+eao_status eao_tfl_batch_matmul(eao_tfl_op *o) {
+  bool adj_y = eao_ftab_u8(&o->opt, TFL_BATCH_MAT_MUL_ADJ_Y, 0) != 0;
+  eao_tensor x, y;
+  eao_vid in[2], out;
+  EAO_TRY(eao_tfl_constant(o->s, eao_fvec_i32(o->in, 0), &x));
+  EAO_TRY(eao_tfl_constant(o->s, eao_fvec_i32(o->in, 1), &y));
+  if (x.dtype == EAO_F32 && y.dtype == EAO_I8 && y.quant.n && y.data && y.rank == 2 &&
+      (y.quant.n == 1 || y.quant.axis == (adj_y ? 0 : 1)))
+    return hybrid_matmul(o, adj_y);
+  EAO_TRY(matrix(o, 0, eao_ftab_u8(&o->opt, TFL_BATCH_MAT_MUL_ADJ_X, 0) != 0, &in[0]));
+  EAO_TRY(matrix(o, 1, adj_y, &in[1]));
   EAO_TRY(eao_tfl_out(o, 0, &out));
   return eao_tfl_node(o, EAO_OP_matmul, NULL, in, 2, &out, 1);
 }

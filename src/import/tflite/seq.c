@@ -1,11 +1,20 @@
 /* Recurrent operators. What TFLite keeps in variable tensors becomes state of the graph. */
 #include "import/tflite/tflite.h"
+#include "kernel/ref/hybrid.h"
 #include "kernel/ref/tflite_seq.h"
 
 /* A new value for the state in input i, stored back at the end of a run. */
 static eao_status next_state(eao_tfl_op *o, uint32_t i, eao_vid now, eao_vid *out) {
   EAO_TRY(eao_tfl_temp(o, now, out));
   return eao_tfl_state_set(o, i, *out);
+}
+
+/* What TFLite's kernels do with a float x under integer weights in input w. */
+static int32_t hybrid_of(const eao_tfl_op *o, eao_vid x, eao_vid w, uint32_t asymmetric_slot) {
+  const eao_value *v = o->s->g->value;
+  if (x == EAO_NONE || w == EAO_NONE || v[x].t.dtype != EAO_F32 || v[w].t.dtype != EAO_I8)
+    return EAO_HYBRID_NONE;
+  return eao_ftab_u8(&o->opt, asymmetric_slot, 0) ? EAO_HYBRID_ASYMMETRIC : EAO_HYBRID_SYMMETRIC;
 }
 
 /* Nodes x, weights..., state in input 4 -> y, new state. */
@@ -20,7 +29,11 @@ static eao_status one_state(eao_tfl_op *o, const void *attr) {
 
 eao_status eao_tfl_svdf(eao_tfl_op *o) {
   eao_svdf_attr a = {.rank = eao_ftab_i32(&o->opt, TFL_SVDF_RANK, 0)};
+  eao_vid x, w;
   EAO_TRY(eao_tfl_act(o, TFL_SVDF_FUSED_ACTIVATION_FUNCTION, &a.act));
+  EAO_TRY(eao_tfl_need(o, 0, &x));
+  EAO_TRY(eao_tfl_need(o, 1, &w));
+  a.hybrid = hybrid_of(o, x, w, TFL_SVDF_ASYMMETRIC_QUANTIZE_INPUTS);
   return one_state(o, &a);
 }
 
@@ -31,6 +44,12 @@ eao_status eao_tfl_rnn(eao_tfl_op *o) {
   EAO_TRY(eao_tfl_act(
       o, sequence ? TFL_SEQUENCE_RNN_FUSED_ACTIVATION_FUNCTION : TFL_RNN_FUSED_ACTIVATION_FUNCTION,
       &a.act));
+  eao_vid x, w;
+  EAO_TRY(eao_tfl_need(o, 0, &x));
+  EAO_TRY(eao_tfl_need(o, 1, &w));
+  a.hybrid = hybrid_of(o, x, w,
+                       sequence ? TFL_SEQUENCE_RNN_ASYMMETRIC_QUANTIZE_INPUTS
+                                : TFL_RNN_ASYMMETRIC_QUANTIZE_INPUTS);
   return one_state(o, &a);
 }
 
@@ -69,6 +88,8 @@ eao_status eao_tfl_lstm(eao_tfl_op *o) {
       EAO_TRY(eao_tfl_in(o, i, &in[i]));
   }
   if (in[0] == EAO_NONE) return eao_tfl_fail(o, EAO_ERR_FORMAT, "its input is missing");
+  a.hybrid = hybrid_of(o, in[0], in[EAO_LSTM_W + 3], /* the same slot in both */
+                       TFL_LSTM_ASYMMETRIC_QUANTIZE_INPUTS);
   if (o->s->g->value[in[0]].t.quant.n && in[EAO_LSTM_PROJ] != EAO_NONE)
     EAO_TRY(hidden_quant(o, &a));
   EAO_TRY(eao_tfl_out(o, 0, &out[0]));

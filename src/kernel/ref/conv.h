@@ -33,14 +33,14 @@ typedef enum eao_auto_pad {
 /* conv: x, w, optional bias [O] -> y. Spatial rank 1 to 3. Lists may be empty: strides and
  * dilations 1, pads 0, kernel from w. pads: begins, then ends.
  * Quantised: x and y per tensor, w symmetric per tensor or per O, bias i32 at s_x * s_w[o];
- * y's dtype and quant are declared. Weights only: x float, w quantised and dequantised on the fly.
- */
+ * y's dtype and quant are declared. Weights only: x float, w quantised; it counts as the reals it
+ * stands for, or x is quantised on the way (hybrid.h). */
 typedef struct eao_conv_attr {
   int32_t layout, w_layout, auto_pad, pad;
   int64_t group;
   eao_ints kernel, strides, dilations, pads;
   eao_act act;
-  int32_t pad2;
+  int32_t hybrid; /* eao_hybrid */
 } eao_conv_attr;
 
 /* conv_transpose: x, w, optional bias -> y. */
@@ -49,7 +49,7 @@ typedef struct eao_conv_transpose_attr {
   int64_t group;
   eao_ints kernel, strides, dilations, pads, output_padding, output_shape;
   eao_act act;
-  int32_t pad2;
+  int32_t hybrid; /* eao_hybrid */
 } eao_conv_transpose_attr;
 
 /* avg_pool, max_pool, lp_pool. Global pooling is reduce_mean / reduce_max over the spatial axes. */

@@ -1,3 +1,4 @@
+#include "kernel/ref/hybrid.h"
 #include "kernel/ref/quant.h"
 #include "kernel/ref/spatial.h"
 #include "kernel/ref/sums.h"
@@ -139,6 +140,7 @@ static void conv_any(const eao_kcall *c, const conv_geometry *g, const conv_sour
 eao_status eao_ref_conv(eao_kcall *c) {
   const eao_tensor *x = c->in[0], *w = c->in[1], *bias = c->n_in > 2 ? c->in[2] : NULL;
   if (eao_q_call(c)) return eao_q_conv(c);
+  if (((const eao_conv_attr *)c->attr)->hybrid) return eao_hybrid_conv(c);
   conv_geometry g;
   geometry(c, &g);
   if (x->dtype == EAO_F32 && w->dtype == EAO_F32 && (!bias || bias->dtype == EAO_F32))
@@ -194,6 +196,7 @@ eao_status eao_ref_conv_transpose(eao_kcall *c) {
   const eao_conv_transpose_attr *a = c->attr;
   const eao_tensor *bias = c->n_in > 2 ? c->in[2] : NULL;
   if (eao_q_call(c)) return eao_q_conv_transpose(c);
+  if (a->hybrid) return eao_hybrid_conv_transpose(c);
   transposed g = {.xt = c->in[0], .wt = c->in[1]};
   eao_spatial_init(&g.x, c->in[0], a->layout);
   eao_spatial_init_weights(&g.w, c->in[1], a->w_layout);

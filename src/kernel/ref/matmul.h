@@ -7,10 +7,10 @@
 
 /* fully_connected: x [..., K], w [N, K], optional bias [N] -> y [..., N] (keep_dims) or
  * [count / K, N] (TFLite's default). Quantised as conv, or weights only (x float, w quantised:
- * w is dequantised; hybrid: TFLite quantises x per row on the fly). */
+ * w is dequantised, or x is quantised on the way: hybrid.h). */
 typedef struct eao_fully_connected_attr {
   int32_t keep_dims;
-  int32_t hybrid; /* 1: x is quantised to int8 per row at run time, asymmetric when 2 */
+  int32_t hybrid; /* eao_hybrid */
   eao_act act;
 } eao_fully_connected_attr;
 

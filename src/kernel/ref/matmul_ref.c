@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "kernel/ref/hybrid.h"
 #include "kernel/ref/matmul.h"
 #include "kernel/ref/q_sums.h"
 #include "kernel/ref/sums.h"
@@ -33,7 +34,7 @@ eao_status eao_ref_fully_connected(eao_kcall *c) {
   const eao_tensor *x = c->in[0], *w = c->in[1], *bias = c->n_in > 2 ? c->in[2] : NULL;
   eao_tensor *y = c->out[0];
   if (eao_q_call(c)) return eao_q_fully_connected(c);
-  if (a->hybrid) return eao_q_hybrid_fully_connected(c);
+  if (a->hybrid) return eao_hybrid_fully_connected(c);
   int64_t outs = w->dim[0], depth = w->dim[1];
   int64_t rows = outs > 0 ? eao_tensor_count(y) / outs : 0;
   eao_product p = {.a = x, .b = w, .k = depth, .am = depth, .ak = 1, .bk = 1, .bn = depth};

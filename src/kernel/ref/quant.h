@@ -49,8 +49,6 @@ eao_status eao_q_leaky_relu(eao_kcall *c, float alpha, eao_q_unary_fn fn);
 eao_status eao_q_conv(eao_kcall *c);
 eao_status eao_q_conv_transpose(eao_kcall *c);
 eao_status eao_q_fully_connected(eao_kcall *c);
-/* Float x, quantised weights: each row of x is quantised to int8 on the way. */
-eao_status eao_q_hybrid_fully_connected(eao_kcall *c);
 
 eao_status eao_q_softmax(eao_kcall *c, const eao_softmax_attr *attr, bool log_of);
 /* Sums, or means, of the groups of in[0]. */

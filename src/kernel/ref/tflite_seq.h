@@ -11,7 +11,7 @@
 typedef struct eao_svdf_attr {
   int64_t rank;
   eao_act act;
-  int32_t pad;
+  int32_t hybrid; /* eao_hybrid: float x, i8 feature weights */
 } eao_svdf_attr;
 
 /* Inputs of tflite_lstm; C cells, O outputs. Omitted: the input gate's weights (then it is one
@@ -37,7 +37,7 @@ typedef struct eao_tflite_lstm_attr {
   int32_t time_major;
   float cell_clip, proj_clip; /* 0: none */
   float hidden_scale;         /* quantised with projection: of what is projected */
-  int32_t pad;
+  int32_t hybrid;             /* eao_hybrid: float x, i8 weights */
   int64_t hidden_zero;
 } eao_tflite_lstm_attr;
 
@@ -46,6 +46,7 @@ typedef struct eao_tflite_lstm_attr {
 typedef struct eao_tflite_rnn_attr {
   int32_t time_major;
   eao_act act;
+  int32_t hybrid; /* eao_hybrid: float x, i8 weights */
 } eao_tflite_rnn_attr;
 
 eao_status eao_ref_svdf(eao_kcall *c);
