@@ -28,7 +28,7 @@ static bool types_fit(const eao_kcall *c, eao_dtype weights, int32_t axis) {
 
 bool eao_conv_f32_match(const eao_kcall *c, eao_dtype weights) {
   const eao_conv_attr *a = c->attr;
-  return eao_conv_is_dense(c) && eao_act_is_simple(&a->act) &&
+  return !a->hybrid && eao_conv_is_dense(c) && eao_act_is_simple(&a->act) &&
          types_fit(c, weights, eao_conv_output_axis(a->w_layout, c->in[1]->rank));
 }
 
