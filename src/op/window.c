@@ -72,11 +72,11 @@ eao_status eao_infer_hybrid(eao_infer *f, int32_t hybrid, int32_t channel) {
   return EAO_OK;
 }
 
-int32_t eao_node_hybrid(const eao_node *n) {
-  const eao_op_desc *d = eao_op_get(n->op);
-  for (uint32_t i = 0; d && n->attr && i < d->n_attrs; i++)
+int32_t eao_op_hybrid(uint16_t op, const void *attr) {
+  const eao_op_desc *d = eao_op_get(op);
+  for (uint32_t i = 0; d && attr && i < d->n_attrs; i++)
     if (strcmp(d->attrs[i].name, "hybrid") == 0)
-      return *(const int32_t *)(const void *)((const char *)n->attr + d->attrs[i].offset);
+      return *(const int32_t *)(const void *)((const char *)attr + d->attrs[i].offset);
   return EAO_HYBRID_NONE;
 }
 

@@ -67,8 +67,8 @@ eao_status eao_infer_weighted_dtype(eao_infer *f, const eao_tensor *x, const eao
                                     eao_dtype *out_dtype) EAO_MUST_CHECK;
 /* Attribute `hybrid` of an op whose weights have their outputs along `channel`. */
 eao_status eao_infer_hybrid(eao_infer *f, int32_t hybrid, int32_t channel) EAO_MUST_CHECK;
-/* What attribute `hybrid` of a node says (eao_hybrid); 0 for ops without one. */
-int32_t eao_node_hybrid(const eao_node *n);
+/* What attribute `hybrid` of an op says (eao_hybrid); 0 for ops without one. */
+int32_t eao_op_hybrid(uint16_t op, const void *attr);
 /* macs: elements of t times the n factors; 0 when one of them is not known. */
 void eao_cost_product(const eao_tensor *t, const int64_t *factor, int32_t n, eao_cost *out);
 /* Sets an eao_ints. */

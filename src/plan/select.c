@@ -2,8 +2,7 @@
  * call, else the reference kernel. */
 #include <string.h>
 
-#include "kernel/ref/matmul.h"
-#include "op/op.h"
+#include "op/window.h"
 #include "plan/plan.h"
 
 /* The op's plain call, as match and pack functions get it. */
@@ -88,9 +87,8 @@ static void find_in_place(const eao_plan *p, eao_plan_step *s, uint32_t flags, u
 static eao_status widen_weights(eao_plan *p, eao_plan_step *s, bool *out_done) {
   *out_done = false;
   bool weighted =
-      s->op == EAO_OP_conv || s->op == EAO_OP_conv_transpose ||
-      (s->op == EAO_OP_fully_connected && !((const eao_fully_connected_attr *)s->attr)->hybrid);
-  if (!weighted || !eao_plan_is_const(p, s->ref[1])) return EAO_OK;
+      s->op == EAO_OP_conv || s->op == EAO_OP_conv_transpose || s->op == EAO_OP_fully_connected;
+  if (!weighted || eao_op_hybrid(s->op, s->attr) || !eao_plan_is_const(p, s->ref[1])) return EAO_OK;
   const eao_tensor from = p->tensor[s->ref[1]].t;
   if (p->tensor[s->ref[0]].t.dtype != EAO_F32 || from.dtype == EAO_F32) return EAO_OK;
   int64_t n = eao_tensor_count(&from);

@@ -3,7 +3,6 @@
 
 #include "emit/emit.h"
 #include "emit/onnx/onnx_out.h"
-#include "op/window.h"
 
 /* ValueInfoProto. A value with a name of its own in the file may differ from the graph's. */
 static void value_info(onnx_out *o, uint32_t field, const char *name, const eao_value *v) {
@@ -160,19 +159,7 @@ static eao_status write_model(onnx_out *o) {
   return EAO_OK;
 }
 
-/* ONNX has no form for attribute hybrid: its layers are written with the weights' real values. */
-static void warn_hybrid(const eao_graph *g) {
-  uint32_t n = 0;
-  for (eao_nid i = 0; i < g->n_node; i++) n += eao_node_hybrid(&g->node[i]) != 0;
-  if (n)
-    eao_warn(g->ctx,
-             "%u layers quantise their inputs while they run, which ONNX cannot express: they are "
-             "written with float inputs and results will differ slightly",
-             n);
-}
-
 eao_status eao_emit_onnx(const eao_graph *g, const char *path) {
-  warn_hybrid(g);
   onnx_out o = {.ctx = g->ctx, .root = g, .opset = first_opset(g)};
   eao_arena_init(&o.tmp, g->ctx);
   eao_map_init(&o.names, g->ctx);
