@@ -332,7 +332,7 @@ typedef struct eao_compiled_info {
   uint64_t arena_bytes_layerwise; /* without streaming */
   uint64_t arena_bound_layerwise_bytes;
   uint64_t weight_bytes, file_bytes;
-  uint32_t n_step, n_pass, n_stage;
+  uint32_t n_step, n_pass, n_stage, n_buffer;
 } eao_compiled_info;
 
 typedef struct eao_compiled_step {
@@ -351,6 +351,23 @@ typedef struct eao_compiled_pass {
   double ms;
 } eao_compiled_pass;
 
+typedef enum eao_buffer_kind {
+  EAO_BUFFER_WHOLE,   /* a tensor, or several that share its memory */
+  EAO_BUFFER_IO,      /* the same, with an input, output or state of the model among them */
+  EAO_BUFFER_BAND,    /* the rows of a streamed tensor that still matter */
+  EAO_BUFFER_SCRATCH, /* a kernel's */
+} eao_buffer_kind;
+
+/* A piece of the arena that is taken while steps first to last run. */
+typedef struct eao_compiled_buffer {
+  eao_buffer_kind kind;
+  const char *name; /* of its first tensor, or of the step that makes it */
+  uint64_t offset, bytes;
+  uint32_t first, last;   /* steps */
+  uint32_t tensors;       /* that use it: views, results in place; 0: scratch */
+  uint32_t rows, of_rows; /* of a band buffer */
+} eao_compiled_buffer;
+
 /* The model's graph is rewritten on the way: what it computes, its inputs and outputs stay, numbers
  * of nodes and values do not. All dimensions must be known (bind them when loading). The model must
  * outlive the result. EAO_ERR_UNSUPPORTED names what cannot be compiled. */
@@ -363,6 +380,27 @@ eao_compiled_info eao_compiled_get(const eao_compiled *c);
 /* i must be below the count. */
 eao_compiled_step eao_compiled_get_step(const eao_compiled *c, uint32_t i);
 eao_compiled_pass eao_compiled_get_pass(const eao_compiled *c, uint32_t i);
+eao_compiled_buffer eao_compiled_get_buffer(const eao_compiled *c, uint32_t i);
+/* What lies where in the arena while the steps run, as a piece of an HTML page: a picture and a
+ * table of what is alive at the peak. Free with eao_text_free. */
+eao_status eao_compiled_memory_html(const eao_compiled *c, char **out);
+/* A page of its own: that picture, passes and steps. */
+eao_status eao_compiled_html(const eao_compiled *c, const char *title, char **out);
+
+/* One run of a pass that changed something. */
+typedef struct eao_pass_run {
+  const char *name, *doc;
+  uint32_t round, changes; /* passes run in order, again and again until none changes anything */
+  double ms;
+  eao_model_stats before, after;
+} eao_pass_run;
+
+/* Rewrites the model's graph as eao_model_compile does, and says what each pass did. out: free with
+ * eao_pass_runs_free. */
+eao_status eao_model_run_passes(eao_model *m, eao_pass_run **out, uint32_t *out_n);
+void eao_pass_runs_free(eao_ctx *ctx, eao_pass_run *runs);
+/* Pass i in the order they run; NULL past the last. */
+const char *eao_pass_name(uint32_t i);
 
 #ifdef __cplusplus
 }

@@ -3,22 +3,13 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/compiled.h"
 #include "emit/emit_eao.h"
 #include "interp/interp.h"
 #include "plan/verified.h"
 #include "target/target.h"
 
 enum { ALIGN = 64 };
-
-struct eao_compiled {
-  eao_ctx *ctx;
-  eao_plan *plan;
-  const eao_pass_report *pass;
-  uint32_t n_pass;
-  uint8_t *block; /* holds the package at the first aligned place */
-  uint8_t *data;
-  size_t size;
-};
 
 /* What the plan's prices need to know of the machine; speeds of this machine are not measured for
  * it, since that takes longer than compiling. What counts is the last cache: measured, kernels lose
@@ -143,6 +134,7 @@ eao_status eao_model_compile(eao_model *m, const eao_compile_opts *opts, eao_com
   c->ctx = m->ctx;
   eao_status s = run_passes(m, o, c);
   if (s == EAO_OK) s = eao_plan_create(m->g, &po, &c->plan);
+  if (s == EAO_OK) s = eao_compiled_list_buffers(c);
   if (s == EAO_OK) s = emit(c, o);
   if (s != EAO_OK) {
     eao_compiled_destroy(c);
@@ -156,6 +148,7 @@ void eao_compiled_destroy(eao_compiled *c) {
   if (!c) return;
   eao_plan_destroy(c->plan);
   eao_free(c->ctx, c->block);
+  eao_free(c->ctx, c->buffer);
   eao_free(c->ctx, c);
 }
 
@@ -177,7 +170,8 @@ eao_compiled_info eao_compiled_get(const eao_compiled *c) {
                          .weight_bytes = p->weight_bytes,
                          .file_bytes = c->size,
                          .n_step = p->n_step,
-                         .n_pass = c->n_pass};
+                         .n_pass = c->n_pass,
+                         .n_buffer = c->n_buffer};
   for (uint32_t i = 0; i < p->n_entry; i++)
     if (p->entry[i].n_band) r.n_stage++;
   return r;

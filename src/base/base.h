@@ -108,6 +108,12 @@ void eao_text_init(eao_text *t, eao_ctx *ctx);
 void eao_text_deinit(eao_text *t);
 void eao_text_add(eao_text *t, const char *s, size_t n);
 void eao_text_printf(eao_text *t, const char *fmt, ...) EAO_PRINTF(2, 3);
+/* Adds s as text or a quoted attribute of HTML: escaped, control characters replaced; NULL: none.
+ */
+void eao_text_html(eao_text *t, const char *s);
+/* Head and style of a page, up to the opened body; its end. */
+void eao_html_open(eao_text *t, const char *title);
+void eao_html_close(eao_text *t);
 
 /* ---- map from text to numbers ---- */
 

@@ -1,4 +1,5 @@
 /* eao compile: a model to a package for a device. */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -103,8 +104,26 @@ static json_t *to_json(const eao_compiled *k, const eao_compiled_info *i) {
   return j;
 }
 
-static int report(eao_cli *c, const eao_compiled *k) {
+static int write_html(eao_cli *c, const eao_compiled *k, const char *title, const char *path) {
+  char *page;
+  eao_status s = eao_compiled_html(k, title, &page);
+  if (s != EAO_OK) return eao_cli_fail(c, s);
+  FILE *f = fopen(path, "we");
+  bool ok = f && fputs(page, f) >= 0;
+  if (f && fclose(f) != 0) ok = false;
+  eao_text_free(c->ctx, page);
+  if (ok) return EAO_EXIT_OK;
+  fprintf(stderr, "eao compile: cannot write '%s': %s\n", path, strerror(errno));
+  return EAO_EXIT_SYSTEM;
+}
+
+static int report(eao_cli *c, const eao_compiled *k, const char *title) {
   eao_compiled_info info = eao_compiled_get(k);
+  const char *html = eao_cli_get(c, "html", NULL);
+  if (html) {
+    int code = write_html(c, k, title, html);
+    if (code) return code;
+  }
   if (c->json) return eao_cli_json(to_json(k, &info));
   if (eao_cli_has(c, "explain"))
     print_why(k, &info);
@@ -142,7 +161,7 @@ static int run(eao_cli *c) {
     if (path && (s = eao_compiled_save(k, path)) != EAO_OK)
       code = eao_cli_fail(c, s);
     else
-      code = report(c, k);
+      code = report(c, k, o.source);
     eao_compiled_destroy(k);
   }
   eao_model_destroy(m);
@@ -164,12 +183,14 @@ static const eao_cli_option options[] = {
     {"ref", NULL, "reference kernels only", false},
     {"verify", NULL, "compare with the interpreter before and after each pass", false},
     {"golden", NULL, "carry a known-good run for the device's self-test", false},
+    {"html", "FILE", "write the memory plan as a picture, one page for any browser", false},
     {"explain", NULL, "say what each pass did and why each step is as it is", false},
     EAO_CLI_SHAPE_OPTION};
 
 static const eao_cli_example examples[] = {
     {"compile model.tflite -o model.eao", "a package for this machine"},
     {"compile model.onnx --shape batch=1 --explain", "what the compiler does with it and why"},
+    {"compile model.onnx --html plan.html", "what lies where in memory while the steps run"},
     {"compile model.onnx --ram-kib 256 -o small.eao", "no more streaming than the budget needs"},
     {"compile model.onnx --stream always -o least.eao", "the least memory it can run in"},
 };

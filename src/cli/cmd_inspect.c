@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/graph_html.h"
+#include "cli/print_passes.h"
 #include "eao/rt.h"
 
 typedef struct report {
@@ -161,7 +162,7 @@ static int package_json(const eao_cli *c, const eao_model *m, const eao_package 
 static int inspect_package(eao_cli *c, const eao_model *m) {
   eao_package p;
   char a[EAO_CLI_TEXT], b[EAO_CLI_TEXT];
-  if (eao_cli_has(c, "html") || eao_cli_has(c, "text"))
+  if (eao_cli_has(c, "html") || eao_cli_has(c, "text") || eao_cli_has(c, "passes"))
     return eao_cli_usage(c, "a package has no graph; inspect the model that it was made from");
   eao_status s = eao_package_open(&p, c->arg[0]);
   if (s != EAO_OK) {
@@ -196,6 +197,7 @@ static int inspect(eao_cli *c, eao_model *m) {
   report r = {.m = m};
   const char *html = eao_cli_get(c, "html", NULL);
   if (eao_cli_has(c, "text")) return print_text(c, m);
+  if (eao_cli_has(c, "passes")) return eao_cli_print_passes(c, m);
   eao_status s = eao_model_stats_get(m, &r.s);
   if (s != EAO_OK) return eao_cli_fail_input(c, s);
   r.n_op = eao_model_ops(m, NULL, 0);
@@ -222,6 +224,7 @@ static const eao_cli_option options[] = {
     {"text", NULL, "print the graph as text: every value, node and attribute", false},
     {"full", NULL, "with --text: long constants too, so that the text can be read back", false},
     {"html", "FILE", "write a picture of the graph to zoom into, one page for any browser", false},
+    {"passes", NULL, "what each pass of the compiler does to the graph: nodes, MACs, bytes", false},
     EAO_CLI_SHAPE_OPTION,
 };
 
@@ -230,6 +233,7 @@ static const eao_cli_example examples[] = {
     {"inspect model.onnx --json | jq .macs", "one figure for a script"},
     {"inspect model.onnx --shape batch=1 --shape seq=128", "with dynamic dimensions bound"},
     {"inspect model.tflite --html graph.html", "a picture of the graph"},
+    {"inspect model.onnx --passes", "what the compiler makes of it, pass by pass"},
     {"inspect model.eao", "a compiled package: what goes in and out, how much memory it takes"},
 };
 

@@ -96,7 +96,7 @@ static void write_tensor(writer *w, uint32_t tensor) {
   } else {
     r.place = EAO_PKG_ARENA;
     r.offset = t->offset;
-    r.bytes = t->rows ? t->bytes / (uint64_t)t->t.dim[1] * t->rows : t->bytes;
+    r.bytes = eao_plan_held_bytes(t);
   }
   if (q->n) {
     size_t n = (size_t)q->n * 4;

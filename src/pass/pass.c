@@ -20,7 +20,12 @@ static bool skipped(const eao_pass_opts *o, const char *name) {
   return false;
 }
 
-static eao_status run_one(eao_graph *g, uint32_t k, const eao_pass_opts *o,
+static eao_status tell(eao_graph *g, const eao_pass_opts *o, const eao_pass_event *e, bool exact) {
+  if (o && o->watch) EAO_TRY(o->watch(o->watch_user, g, e));
+  return o && o->check ? o->check(o->check_user, g, e->name, exact) : EAO_OK;
+}
+
+static eao_status run_one(eao_graph *g, uint32_t k, uint32_t round, const eao_pass_opts *o,
                           eao_pass_report *report) {
   eao_rewrite r = {.g = g, .ctx = g->ctx, .n_uses = g->n_value};
   uint64_t start = eao_clock_ns();
@@ -34,10 +39,10 @@ static eao_status run_one(eao_graph *g, uint32_t k, const eao_pass_opts *o,
     if (s == EAO_OK) s = eao_graph_infer(g);
     if (s == EAO_OK) s = eao_graph_verify(g);
   }
-  report->changes += r.changes;
-  report->ns += eao_clock_ns() - start;
-  if (s == EAO_OK && r.changes && o && o->check)
-    s = o->check(o->check_user, g, passes[k].name, passes[k].exact);
+  eao_pass_event e = {passes[k].name, round, r.changes, eao_clock_ns() - start};
+  report->changes += e.changes;
+  report->ns += e.ns;
+  if (s == EAO_OK && r.changes) s = tell(g, o, &e, passes[k].exact);
   return s == EAO_OK ? s : eao_fail_within(g->ctx, s, "pass %s", passes[k].name);
 }
 
@@ -51,18 +56,24 @@ eao_status eao_passes_run(eao_graph *g, const eao_pass_opts *opts,
     rep[k].exact = passes[k].exact;
   }
   bool changed = true;
-  for (int round = 0; changed && round < ROUNDS_MAX; round++) {
+  for (uint32_t round = 1; changed && round <= ROUNDS_MAX; round++) {
     changed = false;
     for (uint32_t k = 0; k < EAO_COUNT(passes); k++) {
       if (skipped(opts, passes[k].name)) continue;
       uint32_t before = rep[k].changes;
-      EAO_TRY(run_one(g, k, opts, &rep[k]));
+      EAO_TRY(run_one(g, k, round, opts, &rep[k]));
       if (rep[k].changes != before) changed = true;
     }
   }
   if (out_reports) *out_reports = rep;
   if (out_n) *out_n = EAO_COUNT(passes);
   return EAO_OK;
+}
+
+const char *eao_pass_doc(uint32_t i, const char **out_name) {
+  if (i >= EAO_COUNT(passes)) return NULL;
+  *out_name = passes[i].name;
+  return passes[i].doc;
 }
 
 /* ---- what passes share ---- */

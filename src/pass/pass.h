@@ -13,12 +13,24 @@ typedef struct eao_pass_report {
   bool exact; /* see passes.def */
 } eao_pass_report;
 
-/* Called after each pass that changed something; a failure stops the passes and is passed on. */
+/* One run of a pass that changed something. */
+typedef struct eao_pass_event {
+  const char *name;
+  uint32_t round; /* from 1 */
+  uint32_t changes;
+  uint64_t ns;
+} eao_pass_event;
+
+/* Both are called after each pass that changed something; a failure stops the passes and is passed
+ * on. */
+typedef eao_status (*eao_pass_watch)(void *user, eao_graph *g, const eao_pass_event *event);
 typedef eao_status (*eao_pass_check)(void *user, eao_graph *g, const char *pass, bool exact);
 
 typedef struct eao_pass_opts {
   eao_pass_check check; /* NULL: none */
   void *check_user;
+  eao_pass_watch watch; /* NULL: none */
+  void *watch_user;
   const char *const *skip; /* names of passes not to run */
   uint32_t n_skip;
 } eao_pass_opts;
@@ -26,6 +38,9 @@ typedef struct eao_pass_opts {
 /* opts may be NULL. out_reports: one per pass, in the graph's arena; may be NULL. */
 eao_status eao_passes_run(eao_graph *g, const eao_pass_opts *opts,
                           const eao_pass_report **out_reports, uint32_t *out_n) EAO_MUST_CHECK;
+
+/* Pass i of passes.def; NULL past the last. */
+const char *eao_pass_doc(uint32_t i, const char **out_name);
 
 /* ---- what passes share ---- */
 

@@ -71,17 +71,15 @@ static void find_roots(eao_plan *p) {
   }
 }
 
-static uint64_t held_bytes(const eao_plan_tensor *t) {
-  return t->rows ? t->bytes / (uint64_t)t->t.dim[1] * t->rows : t->bytes;
-}
-
 static uint32_t collect(const eao_plan *p, buffer *b) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < p->n_tensor; i++) {
     const eao_plan_tensor *t = &p->tensor[i];
     if (t->root != i || eao_plan_is_const(p, i) || t->first == UINT32_MAX) continue;
-    b[n++] = (buffer){
-        .bytes = eao_plan_align(held_bytes(t)), .first = t->first, .last = t->last, .tensor = i};
+    b[n++] = (buffer){.bytes = eao_plan_align(eao_plan_held_bytes(t)),
+                      .first = t->first,
+                      .last = t->last,
+                      .tensor = i};
   }
   for (uint32_t e = 0; e < p->n_entry; e++) {
     uint64_t most = 0;

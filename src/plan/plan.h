@@ -155,6 +155,10 @@ eao_status eao_plan_layout(eao_plan *p) EAO_MUST_CHECK;
 static inline bool eao_plan_is_const(const eao_plan *p, uint32_t t) {
   return p->tensor[t].t.data != NULL;
 }
+/* What it takes of the arena: a band buffer only its rows. */
+static inline uint64_t eao_plan_held_bytes(const eao_plan_tensor *t) {
+  return t->rows ? t->bytes / (uint64_t)t->t.dim[1] * t->rows : t->bytes;
+}
 /* Waking other threads takes about as long as a few thousand operations. */
 static inline bool eao_plan_worth_sharing(uint64_t macs, uint64_t bytes) {
   return macs > 40000 || bytes > 16384;

@@ -161,9 +161,8 @@ static eao_status fill_layers(const eao_outcome *o, eao_arena *a, eao_report *r)
   if (!o->compiled) return EAO_OK;
   eao_compiled_info info = eao_compiled_get(o->compiled);
   eao_report_layer *layer = eao_arena_array(a, info.n_step, sizeof *layer);
-  eao_report_memory *memory = eao_arena_array(a, info.n_step, sizeof *memory);
   const eao_scheme *k = &o->s->scheme[o->trial.scheme];
-  if (!layer || !memory) return EAO_NOMEM(o->s->ctx);
+  if (!layer) return EAO_NOMEM(o->s->ctx);
   for (uint32_t i = 0; i < info.n_step; i++) {
     eao_compiled_step step = eao_compiled_get_step(o->compiled, i);
     bool timed = o->bench && i < o->bench->n_step;
@@ -177,14 +176,17 @@ static eao_status fill_layers(const eao_outcome *o, eao_arena *a, eao_report *r)
     for (uint32_t j = 0; j < k->quant.n_layer; j++)
       if (strcmp(k->quant.layer[j].name, step.name) == 0)
         layer[i].sqnr_db = k->quant.layer[j].sqnr_db;
-    memory[i] = (eao_report_memory){step.name, (double)step.live_bytes / 1024};
   }
   r->layer = layer;
-  r->memory = memory;
-  r->n_layer = r->n_memory = info.n_step;
+  r->n_layer = info.n_step;
   r->arena_kib = (double)info.arena_bytes / 1024;
   r->arena_layerwise_kib = (double)info.arena_bytes_layerwise / 1024;
   r->arena_bound_kib = (double)info.arena_bound_bytes / 1024;
+  char *picture;
+  EAO_TRY(eao_compiled_memory_html(o->compiled, &picture));
+  r->memory_html = eao_arena_dup(a, picture, strlen(picture) + 1);
+  eao_text_free(o->s->ctx, picture);
+  if (!r->memory_html) return EAO_NOMEM(o->s->ctx);
   return EAO_OK;
 }
 

@@ -20,11 +20,6 @@ typedef struct eao_report_layer {
   double sqnr_db; /* of this layer's output against float; NaN: not known */
 } eao_report_layer;
 
-typedef struct eao_report_memory { /* one step of the plan */
-  const char *step;
-  double live_kib;
-} eao_report_memory;
-
 /* All pointers are borrowed; lists may be empty. */
 typedef struct eao_report {
   const char *model, *target, *target_title, *metric_name;
@@ -42,9 +37,8 @@ typedef struct eao_report {
   uint32_t n_latency;
   const eao_report_layer *layer;
   uint32_t n_layer;
-  const eao_report_memory *memory;
-  uint32_t n_memory;
   double arena_kib, arena_layerwise_kib, arena_bound_kib;
+  const char *memory_html; /* eao_compiled_memory_html of the pick; NULL: none */
   const char *const *advice;
   uint32_t n_advice;
   double search_seconds;

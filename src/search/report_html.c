@@ -4,45 +4,6 @@
 
 #include "search/report.h"
 
-static const char head[] =
-    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-    "<meta name=\"color-scheme\" content=\"light dark\"><title>EAO report</title><style>"
-    ":root{--bg:#fbfbfa;--card:#fff;--ink:#1c1e21;--dim:#646a73;--line:#dfe1e5;--accent:#2563b8;"
-    "--good:#1a7f4b;--bad:#b3372b;--soft:#e8eef8}"
-    "@media(prefers-color-scheme:dark){:root{--bg:#15171a;--card:#1d2024;--ink:#e8e9eb;"
-    "--dim:#9aa1ab;--line:#33373d;--accent:#7fb0f5;--good:#5cc48d;--bad:#f0877b;--soft:#253247}}"
-    "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);"
-    "font:15px/1.5 system-ui,sans-serif}main{max-width:1080px;margin:0 auto;padding:24px 16px}"
-    "h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:0 0 10px}"
-    ".sub{color:var(--dim);margin:0 0 20px;overflow-wrap:anywhere}"
-    ".card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px;"
-    "margin:0 0 16px}.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,"
-    "minmax(min(100%,440px),1fr))}.grid .card{margin:0}.grid{margin:0 0 16px}"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}"
-    "th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);"
-    "vertical-align:top}th{color:var(--dim);font-weight:600}"
-    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    ".good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}"
-    ".dim{color:var(--dim)}.big{font-size:19px;font-weight:600}tr.pick td{background:var(--soft)}"
-    "svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:12px}"
-    ".axis{stroke:var(--line)}.dot{fill:var(--dim)}.front{fill:var(--accent)}"
-    ".ring{fill:none;stroke:var(--good);stroke-width:2.5}.bar{fill:var(--accent)}"
-    ".limit{stroke:var(--bad);stroke-dasharray:5 4}.step{fill:var(--soft);stroke:var(--accent)}"
-    "ul{margin:0;padding-left:20px}</style></head><body><main>";
-
-static void esc(eao_text *o, const char *s) {
-  for (; s && *s; s++) {
-    switch (*s) {
-    case '<': eao_text_printf(o, "&lt;"); break;
-    case '>': eao_text_printf(o, "&gt;"); break;
-    case '&': eao_text_printf(o, "&amp;"); break;
-    case '"': eao_text_printf(o, "&quot;"); break;
-    default: eao_text_add(o, s, 1);
-    }
-  }
-}
-
 /* Three significant digits, no exponent for the magnitudes of this report. */
 static void number(eao_text *o, double v) {
   if (!isfinite(v))
@@ -98,10 +59,10 @@ static void verdict(const eao_report *r, eao_text *o) {
   eao_text_printf(o, "<section class=\"card\"><h2>Verdict</h2><p class=\"big\">");
   if (r->choice.chosen >= 0) {
     eao_text_printf(o, "<span class=\"good\">Fits.</span> Chosen: ");
-    esc(o, r->candidate[pick].what);
+    eao_text_html(o, r->candidate[pick].what);
   } else if (pick >= 0) {
     eao_text_printf(o, "<span class=\"bad\">Nothing fits.</span> Nearest: ");
-    esc(o, r->candidate[pick].what);
+    eao_text_html(o, r->candidate[pick].what);
   } else {
     eao_text_printf(o, "<span class=\"bad\">No candidate could be measured.</span>");
   }
@@ -173,7 +134,7 @@ static void pareto(const eao_report *r, eao_text *o) {
     double x = px(&p, c->value[X]), y = py(&p, c->value[Y]);
     eao_text_printf(o, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"><title>",
                     c->on_front ? "front" : "dot", x, y);
-    esc(o, c->id);
+    eao_text_html(o, c->id);
     eao_text_printf(o, "</title></circle>");
     if ((int32_t)i == r->choice.nearest)
       eao_text_printf(o, "<circle class=\"ring\" cx=\"%.1f\" cy=\"%.1f\" r=\"9\"/>", x, y);
@@ -196,7 +157,7 @@ static void table(const eao_report *r, eao_text *o) {
   for (uint32_t i = 0; i < r->n_candidate; i++) {
     const eao_candidate *c = &r->candidate[i];
     eao_text_printf(o, "<tr%s><td>", (int32_t)i == r->choice.nearest ? " class=\"pick\"" : "");
-    esc(o, c->what);
+    eao_text_html(o, c->what);
     eao_text_printf(o, "</td>");
     for (size_t k = 0; k < EAO_COUNT(columns); k++) {
       int m = (int)columns[k];
@@ -207,7 +168,7 @@ static void table(const eao_report *r, eao_text *o) {
       eao_text_printf(o, "</td>");
     }
     eao_text_printf(o, "<td class=\"dim\">");
-    esc(o, *c->reason ? c->reason : c->on_front ? "front" : "");
+    eao_text_html(o, *c->reason ? c->reason : c->on_front ? "front" : "");
     eao_text_printf(o, "</td></tr>");
   }
   eao_text_printf(o, "</table></div></section>");
@@ -220,7 +181,7 @@ static void ladder(const eao_report *r, eao_text *o) {
                      "</th><th></th></tr>");
   for (uint32_t i = 0; i < r->n_rung; i++) {
     eao_text_printf(o, "<tr><td>");
-    esc(o, r->rung[i].name);
+    eao_text_html(o, r->rung[i].name);
     eao_text_printf(o, "</td><td class=\"n\">");
     number(o, r->rung[i].accuracy);
     eao_text_printf(o, "</td><td class=\"n\">");
@@ -262,30 +223,9 @@ static void histogram(const eao_report *r, eao_text *o) {
 }
 
 static void memory(const eao_report *r, eao_text *o) {
-  if (r->n_memory < 1) return;
-  double most = r->arena_kib;
-  for (uint32_t i = 0; i < r->n_memory; i++) most = fmax(most, r->memory[i].live_kib);
-  plot p = {0, r->n_memory, 0, round_up(most)};
-  eao_text_printf(o, "<section class=\"card\"><h2>Activation memory over the run</h2>");
-  open_plot(&p, "Live activation memory of each step", "step", "KiB", o);
-  for (uint32_t i = 0; i < r->n_memory; i++) {
-    eao_text_printf(o,
-                    "<rect class=\"step\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">"
-                    "<title>",
-                    px(&p, i), py(&p, r->memory[i].live_kib), px(&p, i + 1) - px(&p, i),
-                    py(&p, 0) - py(&p, r->memory[i].live_kib));
-    esc(o, r->memory[i].step);
-    eao_text_printf(o, ": %.1f KiB</title></rect>", r->memory[i].live_kib);
-  }
-  eao_text_printf(o, "<line class=\"limit\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/></svg>",
-                  LEFT, W - RIGHT, py(&p, r->arena_kib), py(&p, r->arena_kib));
-  eao_text_printf(o, "<p class=\"dim\">Dashed: the arena, ");
-  number(o, r->arena_kib);
-  eao_text_printf(o, " KiB (lower bound ");
-  number(o, r->arena_bound_kib);
-  eao_text_printf(o, ", layer by layer ");
-  number(o, r->arena_layerwise_kib);
-  eao_text_printf(o, ").</p></section>");
+  if (!r->memory_html) return;
+  eao_text_printf(o, "<section class=\"card\"><h2>Activation memory over the run</h2>%s</section>",
+                  r->memory_html);
 }
 
 static void layers(const eao_report *r, eao_text *o) {
@@ -308,7 +248,7 @@ static void layers(const eao_report *r, eao_text *o) {
     eao_text_printf(o, "<tr>");
     for (size_t k = 0; k < EAO_COUNT(cells); k++) {
       eao_text_printf(o, "<td>");
-      esc(o, cells[k]);
+      eao_text_html(o, cells[k]);
       eao_text_printf(o, "</td>");
     }
     const double numbers[] = {l->time_us, total > 0 ? l->time_us / total * 100 : (double)NAN,
@@ -328,20 +268,20 @@ static void advice(const eao_report *r, eao_text *o) {
   eao_text_printf(o, "<section class=\"card\"><h2>Advice</h2><ul>");
   for (uint32_t i = 0; i < r->n_advice; i++) {
     eao_text_printf(o, "<li>");
-    esc(o, r->advice[i]);
+    eao_text_html(o, r->advice[i]);
     eao_text_printf(o, "</li>");
   }
   eao_text_printf(o, "</ul></section>");
 }
 
 void eao_report_html(const eao_report *r, eao_text *o) {
-  eao_text_add(o, head, sizeof head - 1);
+  eao_html_open(o, "EAO report");
   eao_text_printf(o, "<h1>EAO report</h1><p class=\"sub\">");
-  esc(o, r->model);
+  eao_text_html(o, r->model);
   eao_text_printf(o, " on ");
-  esc(o, r->target_title && *r->target_title ? r->target_title : r->target);
+  eao_text_html(o, r->target_title && *r->target_title ? r->target_title : r->target);
   eao_text_printf(o, ". Latency %s. Energy: ", r->measured_here ? "measured" : "estimated");
-  esc(o, r->energy_source);
+  eao_text_html(o, r->energy_source);
   if (r->eval_samples)
     eao_text_printf(o, ". Accuracy on %llu samples", (unsigned long long)r->eval_samples);
   eao_text_printf(o, ".</p>");
@@ -349,15 +289,14 @@ void eao_report_html(const eao_report *r, eao_text *o) {
   eao_text_printf(o, "<div class=\"grid\">");
   pareto(r, o);
   histogram(r, o);
-  memory(r, o);
   ladder(r, o);
   eao_text_printf(o, "</div>");
+  memory(r, o);
   table(r, o);
   layers(r, o);
   advice(r, o);
-  eao_text_printf(o,
-                  "<p class=\"dim\">EAO %s, schema %d, seed %llu, %.1f s.</p></main></body>"
-                  "</html>\n",
+  eao_text_printf(o, "<p class=\"dim\">EAO %s, schema %d, seed %llu, %.1f s.</p>",
                   EAO_VERSION_STRING, EAO_REPORT_SCHEMA, (unsigned long long)r->seed,
                   r->search_seconds);
+  eao_html_close(o);
 }

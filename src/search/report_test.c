@@ -35,7 +35,6 @@ static int by_value(const void *a, const void *b) {
 static void fill(eao_report *r, eao_ctx *ctx) {
   static eao_candidate list[5];
   static double latency[200];
-  static eao_report_memory memory[24];
   static eao_report_layer layer[24];
   static const eao_report_rung rung[] = {{"float", 92.3, NAN, true},
                                          {"naive int8", 90.1, 21.3, true},
@@ -53,7 +52,6 @@ static void fill(eao_report *r, eao_ctx *ctx) {
     latency[i] = 0.55 + 0.03 * (eao_rng_f64(&rng) + eao_rng_f64(&rng)) + (i % 50 == 0 ? 0.1 : 0);
   qsort(latency, 200, sizeof *latency, by_value);
   for (int i = 0; i < 24; i++) {
-    memory[i] = (eao_report_memory){"conv", 6 + 24 * sin(i * 0.13 + 0.4) * (i % 3 ? 1 : 0.6)};
     layer[i] = (eao_report_layer){"features.3.conv",
                                   i % 2 ? "conv" : "depthwise conv",
                                   "int8",
@@ -78,11 +76,10 @@ static void fill(eao_report *r, eao_ctx *ctx) {
                     .n_latency = 200,
                     .layer = layer,
                     .n_layer = 24,
-                    .memory = memory,
-                    .n_memory = 24,
                     .arena_kib = 31,
                     .arena_layerwise_kib = 84,
                     .arena_bound_kib = 30,
+                    .memory_html = "<p>the picture</p>",
                     .advice = advice,
                     .n_advice = 1,
                     .search_seconds = 12.5,
@@ -119,6 +116,7 @@ static void html(void **state) {
   assert_non_null(strstr(t.p, "Fits."));
   assert_non_null(strstr(t.p, "&lt;int4&gt; &amp; &quot;more&quot;"));
   assert_null(strstr(t.p, "<int4>"));
+  assert_non_null(strstr(t.p, "<p>the picture</p>"));
   assert_null(strstr(t.p, "http"));
   assert_null(strstr(t.p, "<script"));
   assert_null(strstr(t.p, "nan"));

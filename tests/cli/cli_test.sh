@@ -154,6 +154,28 @@ test_html() {
   expect 6 "$eao" inspect "$data/classifier/model.onnx" --html "$tmp/no/g.html"
 }
 
+test_passes() {
+  expect 0 "$eao" inspect "$data/classifier/model.onnx" --passes
+  says out '^pass +round +changes' '^\(as read\) ' '^channels_last +1 ' 'nothing to do for:.* fold_qdq'
+  expect 0 "$eao" inspect "$data/classifier/model.onnx" --passes --json
+  says out '"as_read"' '"before"' '"after"' '"idle"'
+}
+
+test_plan() {
+  expect 0 "$eao" compile "$data/classifier/model.onnx" --html "$tmp/plan.html"
+  says out '^arena '
+  is 'pages' "$(grep -c '</html>' "$tmp/plan.html")" 1
+  is 'requests' "$(grep -cE 'https?://|<script|url\(' "$tmp/plan.html")" 0
+  expect 6 "$eao" compile "$data/classifier/model.onnx" --html "$tmp/no/plan.html"
+  says err "cannot write '.*/no/plan.html'"
+  expect 2 "$eao" compile "$data/classifier/model.onnx" --stream sometimes
+  says err "'sometimes' is none of auto, always, never"
+  for when in auto always never; do
+    expect 0 "$eao" compile "$data/classifier/model.onnx" --stream $when --json
+    says out '"arena_bytes"'
+  done
+}
+
 test_run() {
   expect 0 "$eao" run "$data/classifier/model.onnx"
   says out 'probabilities +f32 \[1,5\]'
