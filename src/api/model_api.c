@@ -16,11 +16,12 @@ eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *o
   eao_model *m = eao_alloc(ctx, sizeof *m);
   if (!m) return EAO_NOMEM(ctx);
   m->ctx = ctx;
-  eao_status s = EAO_OK;
-  if (eao_is_package(path, ctx)) {
+  bool package;
+  eao_status s = eao_is_package(ctx, path, &package);
+  if (s == EAO_OK && package) {
     m->g = eao_graph_create(ctx);
     s = m->g ? eao_host_package_load(ctx, path, m->g, &m->package) : EAO_ERR_NOMEM;
-  } else {
+  } else if (s == EAO_OK) {
     s = eao_import(ctx, path, &io, &m->g);
   }
   if (s != EAO_OK) {
@@ -38,6 +39,10 @@ void eao_model_destroy(eao_model *m) {
   eao_free(m->ctx, m->body);
   if (!m->is_body) eao_graph_destroy(m->g);
   eao_free(m->ctx, m);
+}
+
+bool eao_model_is_package(const eao_model *m) {
+  return m->package != NULL;
 }
 
 void eao_text_free(eao_ctx *ctx, char *text) {

@@ -14,12 +14,13 @@ struct eao_host_package {
   eao_session *session;
 };
 
-bool eao_is_package(const char *path, eao_ctx *ctx) {
+eao_status eao_is_package(eao_ctx *ctx, const char *path, bool *out) {
   eao_file f;
-  if (eao_file_map(ctx, path, &f) != EAO_OK) return false;
-  bool yes = f.size >= 8 && memcmp(f.data, EAO_PKG_MAGIC, 8) == 0;
+  *out = false;
+  EAO_TRY(eao_file_map(ctx, path, &f));
+  *out = f.size >= 8 && memcmp(f.data, EAO_PKG_MAGIC, 8) == 0;
   eao_file_unmap(ctx, &f);
-  return yes;
+  return EAO_OK;
 }
 
 static eao_status add_io(eao_graph *g, const char *name, const eao_tensor *t, bool input) {

@@ -6,7 +6,7 @@
 
 typedef struct eao_host_package eao_host_package;
 
-bool eao_is_package(const char *path, eao_ctx *ctx);
+eao_status eao_is_package(eao_ctx *ctx, const char *path, bool *out) EAO_MUST_CHECK;
 /* Opens the package and makes a session; g gets its inputs, outputs and metadata. */
 eao_status eao_host_package_load(eao_ctx *ctx, const char *path, eao_graph *g,
                                  eao_host_package **out) EAO_MUST_CHECK;

@@ -124,6 +124,10 @@ typedef enum eao_cli_style {
 /* Escape sequence, "" without colour. */
 const char *eao_cli_style_on(const eao_cli *c, eao_cli_style s);
 
+/* Once, before anything is printed. Printing that finds no memory ends the program with
+ * EAO_EXIT_SYSTEM. */
+void eao_cli_print_init(void);
+
 /* Rows of text columns, printed with aligned columns. All strings are copied. */
 typedef struct eao_cli_table eao_cli_table;
 /* heads: one per column; a '>' in front right-aligns the column. */

@@ -186,13 +186,6 @@ static int inspect_package(eao_cli *c, const eao_model *m) {
   return code;
 }
 
-static bool is_package(const char *path) {
-  eao_package p;
-  if (eao_package_open(&p, path) != EAO_OK) return false;
-  eao_package_close(&p);
-  return true;
-}
-
 static int inspect(eao_cli *c, eao_model *m) {
   report r = {.m = m};
   const char *html = eao_cli_get(c, "html", NULL);
@@ -215,7 +208,7 @@ static int run(eao_cli *c) {
   /* Unbound dimensions become 1, which some models do not admit: then they stay unknown. */
   int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_TRY_ONE, &m);
   if (code) return code;
-  code = is_package(c->arg[0]) ? inspect_package(c, m) : inspect(c, m);
+  code = eao_model_is_package(m) ? inspect_package(c, m) : inspect(c, m);
   eao_model_destroy(m);
   return code;
 }

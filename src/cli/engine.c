@@ -62,7 +62,7 @@ static int open_any(eao_cli *c, const char *path, const char *kind, eao_cli_engi
   if (interp || package) return open_runner(c, e, package ? "compiled" : "interp");
   eao_status s = eao_model_compile(e->model, NULL, &e->compiled);
   if (s == EAO_OK) return open_session(c, e);
-  if (compiled) return eao_cli_fail_input(c, s);
+  if (compiled || s == EAO_ERR_NOMEM) return eao_cli_fail_input(c, s);
   char text[1024];
   snprintf(text, sizeof text, "%s is interpreted, it cannot be compiled: %s", path,
            eao_ctx_message(c->ctx));

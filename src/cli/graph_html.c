@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/graph_layout.h"
 
@@ -431,18 +432,38 @@ static void free_pictures(page *g) {
   free(g->picture);
 }
 
-static int write_page(page *g, const char *path) {
-  g->to = fopen(path, "we");
-  if (!g->to) {
-    fprintf(stderr, "eao %s: cannot write '%s': %s\n", g->c->cmd->name, path, strerror(errno));
-    return EAO_EXIT_SYSTEM;
+/* Completely or not at all: under another name first. */
+static bool write_file(const char *path, const char *text, size_t n) {
+  char tmp[4096];
+  if ((size_t)snprintf(tmp, sizeof tmp, "%s.part", path) >= sizeof tmp) {
+    errno = ENAMETOOLONG;
+    return false;
   }
-  for (uint32_t i = 0; i < g->n_picture; i++) g->picture[i].to = g->to;
-  put_page(g);
-  bool bad = ferror(g->to) != 0;
-  if (fclose(g->to) == 0 && !bad) return EAO_EXIT_OK;
-  fprintf(stderr, "eao %s: cannot write '%s'\n", g->c->cmd->name, path);
-  return EAO_EXIT_SYSTEM;
+  FILE *to = fopen(tmp, "we");
+  if (!to) return false;
+  bool ok = fwrite(text, 1, n, to) == n && fflush(to) == 0 && fsync(fileno(to)) == 0;
+  ok = fclose(to) == 0 && ok && rename(tmp, path) == 0;
+  int why = errno;
+  if (!ok) unlink(tmp);
+  errno = why;
+  return ok;
+}
+
+static int write_page(page *g, const char *path) {
+  char *text = NULL;
+  size_t n = 0;
+  g->to = open_memstream(&text, &n);
+  bool ok = g->to != NULL;
+  if (ok) {
+    for (uint32_t i = 0; i < g->n_picture; i++) g->picture[i].to = g->to;
+    put_page(g);
+    ok = !ferror(g->to);
+    ok = fclose(g->to) == 0 && ok && write_file(path, text, n);
+  }
+  if (!ok)
+    fprintf(stderr, "eao %s: cannot write '%s': %s\n", g->c->cmd->name, path, strerror(errno));
+  free(text);
+  return ok ? EAO_EXIT_OK : EAO_EXIT_SYSTEM;
 }
 
 int eao_cli_graph_html(eao_cli *c, eao_model *m, const eao_model_stats *stats, const char *title,

@@ -1,4 +1,5 @@
 /* eao: finds the command, checks its options, runs it. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -180,6 +181,8 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  signal(SIGXFSZ, SIG_IGN); /* a bound on the size of files is an error of write, not the end */
+  eao_cli_print_init();
   int code = dispatch(argc, argv);
   /* A full disk or closed pipe must not look like success. */
   if ((fflush(stdout) != 0 || ferror(stdout)) && code == EAO_EXIT_OK) {

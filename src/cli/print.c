@@ -12,6 +12,25 @@ const char *eao_cli_style_on(const eao_cli *c, eao_cli_style s) {
   return c->color ? code[s] : "";
 }
 
+/* ---- memory for what is printed ---- */
+
+/* Without it nothing useful can be said any more. */
+static void *or_exit(void *p) {
+  if (p) return p;
+  fprintf(stderr, "eao: out of memory\n");
+  exit(EAO_EXIT_SYSTEM);
+}
+
+static void *json_memory(size_t n) {
+  return or_exit(malloc(n));
+}
+
+void eao_cli_print_init(void) {
+  /* jansson goes on without what it had no memory for; a document with holes must not look whole.
+   */
+  json_set_alloc_funcs(json_memory, free);
+}
+
 /* ---- tables ---- */
 
 enum { COLUMNS_MAX = 16 };
@@ -24,12 +43,11 @@ struct eao_cli_table {
 };
 
 eao_cli_table *eao_cli_table_new(const char *const *heads, size_t n) {
-  eao_cli_table *t = calloc(1, sizeof *t);
-  if (!t) abort(); /* nothing can be printed any more */
+  eao_cli_table *t = or_exit(calloc(1, sizeof *t));
   t->n_columns = n < COLUMNS_MAX ? n : COLUMNS_MAX;
   for (size_t i = 0; i < t->n_columns; i++) {
     t->right[i] = heads[i][0] == '>';
-    t->head[i] = strdup(heads[i] + (t->right[i] ? 1 : 0));
+    t->head[i] = or_exit(strdup(heads[i] + (t->right[i] ? 1 : 0)));
   }
   return t;
 }
@@ -37,15 +55,13 @@ eao_cli_table *eao_cli_table_new(const char *const *heads, size_t n) {
 void eao_cli_cell(eao_cli_table *t, const char *fmt, ...) {
   if (t->n_cells == t->cap) {
     size_t cap = t->cap ? t->cap * 2 : 64;
-    char **p = realloc(t->cell, cap * sizeof *p);
-    if (!p) abort();
-    t->cell = p;
+    t->cell = or_exit(realloc(t->cell, cap * sizeof *t->cell));
     t->cap = cap;
   }
   va_list ap;
   va_start(ap, fmt);
   char *s = NULL;
-  if (vasprintf(&s, fmt, ap) < 0) abort();
+  if (vasprintf(&s, fmt, ap) < 0) or_exit(NULL);
   va_end(ap);
   for (char *p = s; *p; p++) /* names come from files: no control characters on a terminal */
     if ((unsigned char)*p < 32 || *p == 127) *p = '?';
@@ -178,8 +194,7 @@ json_t *eao_cli_real_f32(float v) {
 json_t *eao_cli_string(const char *s) {
   json_t *j = json_string(s);
   if (j) return j;
-  char *copy = strdup(s);
-  if (!copy) abort();
+  char *copy = or_exit(strdup(s));
   for (char *p = copy; *p; p++)
     if ((unsigned char)*p > 126) *p = '?';
   j = json_string(copy);

@@ -27,6 +27,15 @@ static void collect(struct fy_diag *diag, void *user, const char *buf, size_t le
   (void)diag;
   first_error *e = user;
   if (e->text[0]) return;
+  const char *place = len && buf[0] == '<' ? memchr(buf, '>', len) : NULL; /* "<memory-@0x..>:" */
+  if (place) {
+    len -= (size_t)(place - buf) + 1;
+    buf = place + 1;
+    if (len && *buf == ':') {
+      buf++;
+      len--;
+    }
+  }
   while (len && (buf[len - 1] == '\n' || buf[len - 1] == ' ')) len--;
   snprintf(e->text, sizeof e->text, "%.*s", (int)(len < 200 ? len : 200), buf);
 }
@@ -41,17 +50,35 @@ static struct fy_document *build(const char *text, size_t len, first_error *erro
   dcfg.level = FYET_ERROR;
   struct fy_diag *diag = fy_diag_create(&dcfg);
   if (!diag) return NULL;
-  struct fy_parse_cfg cfg = {.diag = diag};
+  /* libfyaml's own search for keys given twice takes minutes on a file full of keys. */
+  struct fy_parse_cfg cfg = {.flags = FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag};
   struct fy_document *doc = fy_document_build_from_string(&cfg, text, len);
   fy_diag_destroy(diag);
   return doc;
+}
+
+/* What YAML may hold but no configuration needs, and libfyaml 0.7 does not come back from in all
+ * cases: directives, and bytes that are no UTF-8. */
+static const char *unreadable(const char *text, size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    unsigned char c = (unsigned char)text[i];
+    int more = c < 0x80 ? 0 : c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
+    if (!c) return "holds a NUL byte";
+    if (c == '%' && (i == 0 || text[i - 1] == '\n' || text[i - 1] == '\r'))
+      return "has a line that starts with %: directives are not read";
+    if ((c >= 0x80 && c < 0xC2) || c > 0xF4 || (size_t)more >= len - i) return "is not UTF-8";
+    for (; more > 0; more--)
+      if (((unsigned char)text[++i] & 0xC0) != 0x80) return "is not UTF-8";
+  }
+  return NULL;
 }
 
 eao_status eao_conf_parse(eao_ctx *ctx, const char *name, const char *text, size_t len,
                           eao_conf **out) {
   if (len > MAX_BYTES)
     return eao_fail(ctx, EAO_ERR_FORMAT, "%s: larger than %d bytes", name, MAX_BYTES);
-  if (memchr(text, 0, len)) return eao_fail(ctx, EAO_ERR_FORMAT, "%s: holds a NUL byte", name);
+  const char *why = unreadable(text, len);
+  if (why) return eao_fail(ctx, EAO_ERR_FORMAT, "%s: %s", name, why);
   eao_conf *c = eao_alloc(ctx, sizeof *c);
   if (!c) return EAO_NOMEM(ctx);
   c->ctx = ctx;
@@ -110,6 +137,19 @@ const eao_conf_node *eao_conf_at(const eao_conf_node *n, uint32_t i, const char 
   if (fy_node_is_sequence(raw(n)))
     return (const eao_conf_node *)fy_node_sequence_get_by_index(raw(n), (int)i);
   struct fy_node_pair *pair = fy_node_mapping_get_by_index(raw(n), (int)i);
+  if (!pair) return NULL;
+  struct fy_node *key = fy_node_pair_key(pair);
+  if (out_key) *out_key = key ? fy_node_get_scalar0(key) : NULL;
+  return (const eao_conf_node *)fy_node_pair_value(pair);
+}
+
+const eao_conf_node *eao_conf_next(const eao_conf_node *n, void **state, const char **out_key) {
+  if (out_key) *out_key = NULL;
+  if (!n) return NULL;
+  if (fy_node_is_sequence(raw(n)))
+    return (const eao_conf_node *)fy_node_sequence_iterate(raw(n), state);
+  if (!fy_node_is_mapping(raw(n))) return NULL;
+  struct fy_node_pair *pair = fy_node_mapping_iterate(raw(n), state);
   if (!pair) return NULL;
   struct fy_node *key = fy_node_pair_key(pair);
   if (out_key) *out_key = key ? fy_node_get_scalar0(key) : NULL;
@@ -180,13 +220,30 @@ eao_status eao_conf_bool(eao_conf *c, const eao_conf_node *n, const char *key, b
   return EAO_OK;
 }
 
+static uint32_t find(const char *const *known, const char *key) {
+  uint32_t k = 0;
+  while (known[k] && (!key || strcmp(key, known[k]) != 0)) k++;
+  return k;
+}
+
 eao_status eao_conf_only(eao_conf *c, const eao_conf_node *n, const char *const *known) {
-  for (uint32_t i = 0; i < eao_conf_count(n); i++) {
-    const char *key;
-    const eao_conf_node *v = eao_conf_at(n, i, &key);
-    bool found = false;
-    for (uint32_t k = 0; key && known[k] && !found; k++) found = strcmp(key, known[k]) == 0;
-    if (!found) return eao_conf_fail(c, v, "unknown key '%s'", key ? key : "");
+  uint64_t seen = 0;
+  void *state = NULL;
+  struct fy_node_pair *pair;
+  if (!n) return EAO_OK;
+  if (!fy_node_is_mapping(raw(n))) {
+    const char *s = eao_conf_scalar(n);
+    bool empty = s && (!*s || strcmp(s, "null") == 0 || strcmp(s, "~") == 0);
+    return empty ? EAO_OK : eao_conf_fail(c, n, "must be keys with values ('%s: ...')", known[0]);
+  }
+  while ((pair = fy_node_mapping_iterate(raw(n), &state))) {
+    struct fy_node *key = fy_node_pair_key(pair);
+    const char *text = key ? fy_node_get_scalar0(key) : NULL;
+    const eao_conf_node *at = (const eao_conf_node *)key;
+    uint32_t k = find(known, text);
+    if (!known[k]) return eao_conf_fail(c, at, "unknown key '%.80s'", text ? text : "");
+    if (seen >> k & 1) return eao_conf_fail(c, at, "'%s' is given twice", text);
+    seen |= (uint64_t)1 << k;
   }
   return EAO_OK;
 }

@@ -23,6 +23,9 @@ const eao_conf_node *eao_conf_get(const eao_conf_node *n, const char *key);
 uint32_t eao_conf_count(const eao_conf_node *n);
 /* Entry i of a sequence, or value i of a mapping (key in *out_key; NULL allowed). */
 const eao_conf_node *eao_conf_at(const eao_conf_node *n, uint32_t i, const char **out_key);
+/* The entries one after the other, for lists of any length: *state starts as NULL; NULL at the end
+ * (and for an entry without a value). */
+const eao_conf_node *eao_conf_next(const eao_conf_node *n, void **state, const char **out_key);
 /* Text of a scalar; NULL when it is none. */
 const char *eao_conf_scalar(const eao_conf_node *n);
 
@@ -35,7 +38,8 @@ eao_status eao_conf_integer(eao_conf *c, const eao_conf_node *n, const char *key
                             int64_t max, int64_t *out) EAO_MUST_CHECK;
 eao_status eao_conf_bool(eao_conf *c, const eao_conf_node *n, const char *key,
                          bool *out) EAO_MUST_CHECK;
-/* Fails naming the first key of n that is not among the `known` (NULL-terminated). */
+/* Fails naming the first key of n that is not among the `known` (NULL-terminated, at most 64) or is
+ * there twice, and when n is something else than a mapping. */
 eao_status eao_conf_only(eao_conf *c, const eao_conf_node *n,
                          const char *const *known) EAO_MUST_CHECK;
 /* A failure at n: "<file>:<line>: <text>". */

@@ -63,6 +63,23 @@ static void complains(void **state) {
       EAO_ERR_FORMAT);
   assert_non_null(strstr(eao_ctx_message(ctx), "unknown key 'nested'"));
   eao_conf_destroy(c);
+  static const struct {
+    const char *text, *message;
+  } wrong[] = {{"name: a\nratio: 1\nname: b\n", "t.yaml:3: 'name' is given twice"},
+               {"just words", "must be keys"},
+               {"[name, ratio]", "must be keys"},
+               {"name: a\n%TAG ! x\n", "directives are not read"},
+               {"name: \xff", "not UTF-8"},
+               {"name: \xe2\x82", "not UTF-8"}};
+  for (size_t k = 0; k < EAO_COUNT(wrong); k++) {
+    eao_status s = eao_conf_parse(ctx, "t.yaml", wrong[k].text, strlen(wrong[k].text), &c);
+    if (s == EAO_OK) {
+      s = eao_conf_only(c, eao_conf_root(c), (const char *[]){"name", "ratio", NULL});
+      eao_conf_destroy(c);
+    }
+    assert_int_equal(s, EAO_ERR_FORMAT);
+    assert_non_null(strstr(eao_ctx_message(ctx), wrong[k].message));
+  }
   static const char *const broken[] = {"a: [1, 2", "a: {b", "\t- x: : y", "a: 1\na: *nothing: [",
                                        "\x80"};
   for (size_t k = 0; k < EAO_COUNT(broken); k++) {

@@ -33,8 +33,9 @@ static eao_status copy_text(eao_dataset *d, eao_conf *c, const eao_conf_node *n,
 static eao_status read_classes(eao_dataset *d, eao_conf *c, const eao_conf_node *root) {
   const eao_conf_node *n = eao_conf_get(root, "classes");
   if (eao_conf_scalar(n)) return copy_text(d, c, root, "classes", &d->class_file);
-  for (uint32_t i = 0; i < eao_conf_count(n); i++) {
-    const char *name = eao_conf_scalar(eao_conf_at(n, i, NULL));
+  void *state = NULL;
+  for (const eao_conf_node *e; (e = eao_conf_next(n, &state, NULL));) {
+    const char *name = eao_conf_scalar(e);
     if (!name) return eao_conf_fail(c, n, "classes must be a list of names, or a file");
     EAO_TRY(set_names_add(d, &d->classes, name, strlen(name)));
   }

@@ -73,8 +73,8 @@ static eao_status read_isa(eao_conf *c, const eao_conf_node *root, eao_target *t
   }
   const eao_conf_node *list = eao_conf_get(root, "cpu_flags");
   if (list) t->cpu_flags = 0;
-  for (uint32_t k = 0; k < eao_conf_count(list); k++) {
-    const eao_conf_node *n = eao_conf_at(list, k, NULL);
+  void *state = NULL;
+  for (const eao_conf_node *n; (n = eao_conf_next(list, &state, NULL));) {
     const char *name = eao_conf_scalar(n);
     size_t i = 0;
     while (name && i < EAO_COUNT(flags) && strcmp(flags[i].name, name) != 0) i++;
