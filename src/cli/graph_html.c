@@ -37,6 +37,7 @@ typedef struct page {
   picture *picture;
   uint32_t n_picture;
   FILE *to;
+  bool failed; /* something is missing: memory ran out */
 } page;
 
 static void put_escaped(FILE *to, const char *s) {
@@ -295,7 +296,7 @@ static json_t *body_links(const page *g, const picture *p, uint32_t node) {
   return a;
 }
 
-static json_t *details(const page *g, const picture *p, uint32_t i) {
+static json_t *details(page *g, const picture *p, uint32_t i) {
   json_t *j = json_object();
   json_object_set_new(j, "t", eao_cli_string(box_title(p, i)));
   if (i >= p->n_node) {
@@ -312,6 +313,8 @@ static json_t *details(const page *g, const picture *p, uint32_t i) {
   if (eao_model_node_attrs(p->m, i, &attrs) == EAO_OK) {
     json_object_set_new(j, "a", eao_cli_string(attrs));
     eao_text_free(p->c->ctx, attrs);
+  } else {
+    g->failed = true;
   }
   json_object_set_new(j, "i", value_rows(p, n.in, n.n_in));
   json_object_set_new(j, "o", value_rows(p, n.out, n.n_out));
@@ -321,7 +324,7 @@ static json_t *details(const page *g, const picture *p, uint32_t i) {
   return j;
 }
 
-static json_t *picture_json(const page *g, const picture *p) {
+static json_t *picture_json(page *g, const picture *p) {
   json_t *nodes = json_array(), *edges = json_array(), *j = json_object();
   for (uint32_t i = 0; i < p->g.n_node; i++) json_array_append_new(nodes, details(g, p, i));
   for (uint32_t e = 0; e < p->g.n_edge; e++) {
@@ -336,7 +339,7 @@ static json_t *picture_json(const page *g, const picture *p) {
   return j;
 }
 
-static void put_data(const page *g) {
+static void put_data(page *g) {
   json_t *a = json_array();
   for (uint32_t i = 0; i < g->n_picture; i++)
     json_array_append_new(a, picture_json(g, &g->picture[i]));
@@ -365,7 +368,7 @@ static void put_summary(const page *g) {
           eao_cli_bytes(s->peak_activation_bytes, a[0]));
 }
 
-static void put_page(const page *g) {
+static void put_page(page *g) {
   const char *base = strrchr(g->title, '/');
   for (size_t i = 0; eao_graph_page[i]; i++) {
     const char *line = eao_graph_page[i];
@@ -457,7 +460,8 @@ static int write_page(page *g, const char *path) {
   if (ok) {
     for (uint32_t i = 0; i < g->n_picture; i++) g->picture[i].to = g->to;
     put_page(g);
-    ok = !ferror(g->to);
+    ok = !ferror(g->to) && !g->failed;
+    if (g->failed) errno = ENOMEM;
     ok = fclose(g->to) == 0 && ok && write_file(path, text, n);
   }
   if (!ok)

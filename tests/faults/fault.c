@@ -1,6 +1,6 @@
-/* Makes the k-th call of a kind fail, as EAO_FAULT says: "alloc:12", or "alloc:12+" for that one and
- * all later ones. Kinds: alloc open map read write sync rename create. EAO_FAULT_COUNTS names a file
- * that gets the number of calls of each kind when the program ends.
+/* Makes the k-th call of a kind fail, as EAO_FAULT says: "alloc:12", or "alloc:12+" for that one
+ * and all later ones. Kinds: alloc open map read write sync rename create. EAO_FAULT_COUNTS names a
+ * file that gets the number of calls of each kind when the program ends.
  *
  * Built twice: as a library to preload, which sees the calls of other libraries too, and with
  * FAULT_WRAP for the linker's --wrap, which works together with the address sanitizer. */
