@@ -25,7 +25,7 @@ data = root / "tests" / "data"
 KINDS = "alloc", "open", "map", "read", "write", "sync", "rename", "create"
 # What a message must name, by kind of failure.
 CAUSE = {
-    "alloc": r"memory|limit|cannot|not made|space",
+    "alloc": r"memory|no thread|limit|cannot|not made|space",
     "open": r"[Tt]oo many open files|cannot|memory",
     "map": r"memory|cannot",
     "read": r"[Ii]nput/output|cannot|error|truncated|cut off|memory",
