@@ -1,6 +1,6 @@
 /* The compile-time functions of the float kernels' rows in kernels.def: one line a row, because the
  * ISAs differ only in the width of a panel. */
-#include "kernel/plain/conv_f32.h"
+#include "kernel/plain/depthwise_f32.h"
 
 #define PRODUCT(name, weights, nr)                                                                 \
   bool eao_k_conv_##name##_match(const eao_kcall *c) {                                             \
@@ -38,3 +38,16 @@ PRODUCT(i8w_neon, EAO_I8, 8)
 DEPTHWISE(avx2, 8)
 DEPTHWISE(avx512, 16)
 DEPTHWISE(neon, 4)
+
+#define DEPTHWISE_NARROW(isa, vl)                                                                  \
+  bool eao_k_depthwise_narrow_f32_##isa##_match(const eao_kcall *c) {                              \
+    return eao_depthwise_narrow_f32_match(c, vl);                                                  \
+  }                                                                                                \
+  size_t eao_k_depthwise_narrow_f32_##isa##_pack(const eao_kcall *c, void *out) {                  \
+    return eao_depthwise_narrow_f32_pack(c, out, vl);                                              \
+  }                                                                                                \
+  size_t eao_k_depthwise_narrow_f32_##isa##_scratch(const eao_kcall *c, uint32_t n_part) {         \
+    return eao_depthwise_narrow_f32_scratch(c, n_part, vl);                                        \
+  }
+DEPTHWISE_NARROW(avx2, 8)
+DEPTHWISE_NARROW(avx512, 16)

@@ -36,6 +36,26 @@ static inline int32_t vi_sum_bytes(const uint8_t *p, int64_t n, vi flip) {
   }
   return _mm512_reduce_add_epi32(sum);
 }
+static inline void vi_store(void *p, vi a) {
+  _mm512_storeu_si512(p, a);
+}
+/* Bytes of a and b by turns, in each 128 bits: of the lower or upper half of these. */
+static inline vi vi_zip8_lo(vi a, vi b) {
+  return _mm512_unpacklo_epi8(a, b);
+}
+static inline vi vi_zip8_hi(vi a, vi b) {
+  return _mm512_unpackhi_epi8(a, b);
+}
+static inline vi vi_zip16_lo(vi a, vi b) {
+  return _mm512_unpacklo_epi16(a, b);
+}
+static inline vi vi_zip16_hi(vi a, vi b) {
+  return _mm512_unpackhi_epi16(a, b);
+}
+/* The first n bytes. */
+static inline void vi_store_n(void *p, vi a, int n) {
+  _mm512_mask_storeu_epi8(p, n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1, a);
+}
 static inline vf vf_load(const float *p) {
   return _mm512_loadu_ps(p);
 }
@@ -48,6 +68,32 @@ static inline void vi_store_requant(uint8_t *p, vi acc, vf m, vf lo, vf hi, vi z
   v = _mm512_min_ps(_mm512_max_ps(v, lo), hi);
   vi q = _mm512_add_epi32(_mm512_cvtps_epi32(v), z);
   _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1), _mm512_cvtepi32_epi8(q));
+}
+
+/* What requantisation to bytes needs: multiplied sums are rounded and come to lie around z, all
+ * less 128 when bytes are unsigned, which flip puts right. */
+typedef struct vi_bytes {
+  vi z, lo, hi, flip;
+} vi_bytes;
+static inline vi_bytes vi_bytes_init(int32_t z, int32_t lo, int32_t hi) {
+  int32_t off = hi > 127 ? 128 : 0;
+  return (vi_bytes){_mm512_set1_epi16((short)(z - off)), _mm512_set1_epi8((char)(lo - off)),
+                    _mm512_set1_epi8((char)(hi - off)), _mm512_set1_epi8((char)off)};
+}
+/* rne(acc * m), or less where that does not fit 32 bits. */
+static inline vi vi_scaled(vi acc, vf m) {
+  vf v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), m);
+  return _mm512_cvtps_epi32(_mm512_min_ps(v, _mm512_set1_ps(0x1p30f)));
+}
+/* The float rule of docs/integer-spec.md for 4 VL sums, zipped as vi_zip16 of vi_zip8 leaves them:
+ * packing undoes it. Bounds are integers, so they may come after rounding. */
+static inline vi vi_requant4(const vi *acc, const float *m, const vi_bytes *q) {
+  vi a = _mm512_packs_epi32(vi_scaled(acc[0], _mm512_loadu_ps(m)),
+                            vi_scaled(acc[1], _mm512_loadu_ps(m + VL)));
+  vi b = _mm512_packs_epi32(vi_scaled(acc[2], _mm512_loadu_ps(m + 2 * VL)),
+                            vi_scaled(acc[3], _mm512_loadu_ps(m + 3 * VL)));
+  vi r = _mm512_packs_epi16(_mm512_adds_epi16(a, q->z), _mm512_adds_epi16(b, q->z));
+  return _mm512_xor_si512(_mm512_min_epi8(_mm512_max_epi8(r, q->lo), q->hi), q->flip);
 }
 
 #endif
