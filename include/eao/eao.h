@@ -79,6 +79,10 @@ eao_status eao_model_save(eao_model *m, const char *path);
 /* The textual form of the graph; full: long constants too. Free *out with eao_text_free. */
 eao_status eao_model_text(eao_model *m, bool full, char **out);
 void eao_text_free(eao_ctx *ctx, char *text);
+/* A model from its full text: the same graph, numbers of values and nodes included. */
+eao_status eao_model_parse(eao_ctx *ctx, const char *text, size_t len, eao_model **out);
+/* An independent copy. EAO_ERR_UNSUPPORTED for models with control flow. */
+eao_status eao_model_clone(const eao_model *m, eao_model **out);
 
 /* Everything in an info is borrowed from the model. */
 typedef struct eao_value_info {

@@ -38,6 +38,9 @@ typedef struct eao_eval_opts {
   const eao_eval_model *reference; /* for MSE, SQNR, AGREEMENT; else NULL */
   uint32_t resamples;              /* of the bootstrap; 0: 1000 */
   uint64_t seed;                   /* of the bootstrap */
+  const int64_t *sample;           /* only these samples of the data; NULL: all */
+  int64_t n_sample;
+  float *out_value; /* TOP1, TOP5: 1 or 0 for each sample, where the caller has room; NULL: no */
   void (*progress)(void *user, uint64_t done, uint64_t total); /* NULL: none */
   void *progress_user;
 } eao_eval_opts;

@@ -133,6 +133,31 @@ eao_status eao_model_text(eao_model *m, bool full, char **out) {
   return hand_over(&t, out);
 }
 
+/* Takes over the graph of a call that made one. */
+static eao_status wrap(eao_ctx *ctx, eao_status s, eao_graph *g, eao_model **out) {
+  *out = s == EAO_OK ? eao_alloc(ctx, sizeof **out) : NULL;
+  if (s != EAO_OK) return s;
+  if (!*out) {
+    eao_graph_destroy(g);
+    return EAO_NOMEM(ctx);
+  }
+  (*out)->ctx = ctx;
+  (*out)->g = g;
+  return EAO_OK;
+}
+
+eao_status eao_model_parse(eao_ctx *ctx, const char *text, size_t len, eao_model **out) {
+  eao_graph *g = NULL;
+  eao_status s = eao_graph_parse(ctx, text, len, &g);
+  return wrap(ctx, s, g, out);
+}
+
+eao_status eao_model_clone(const eao_model *m, eao_model **out) {
+  eao_graph *g = NULL;
+  eao_status s = eao_graph_clone(m->g, &g);
+  return wrap(m->ctx, s, g, out);
+}
+
 eao_status eao_model_node_attrs(const eao_model *m, uint32_t id, char **out) {
   eao_text t;
   eao_text_init(&t, m->ctx);

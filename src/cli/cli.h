@@ -59,7 +59,7 @@ typedef struct eao_cli_command {
   int (*run)(eao_cli *c);
 } eao_cli_command;
 
-enum { EAO_CLI_ARGS_MAX = 8, EAO_CLI_VALUES_MAX = 256 };
+enum { EAO_CLI_ARGS_MAX = 8, EAO_CLI_VALUES_MAX = 256, EAO_CLI_BINDS_MAX = 64 };
 
 struct eao_cli {
   const eao_cli_command *cmd;
@@ -75,7 +75,9 @@ struct eao_cli {
   bool tty_error;       /* stderr is a terminal: progress may be shown */
   int more_models;      /* loaded after the next one: a --shape may be meant for one of them */
   uint64_t shapes_used; /* bit k: the k-th --shape has bound something */
-  bool hold_warnings;   /* collect them in held until it is known that they matter */
+  eao_shape_bind bind[EAO_CLI_BINDS_MAX]; /* of --shape; filled in by eao_cli_load */
+  uint32_t n_bind;
+  bool hold_warnings; /* collect them in held until it is known that they matter */
   char held[4096];
 };
 

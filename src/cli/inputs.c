@@ -70,18 +70,19 @@ static int check_binds(eao_cli *c, const eao_model *m, const eao_load_opts *o) {
 }
 
 int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **out) {
-  enum { BINDS_MAX = 64, NAME_MAX_BYTES = 256 };
-  static char name[BINDS_MAX][NAME_MAX_BYTES];
-  eao_shape_bind bind[BINDS_MAX];
-  eao_load_opts o = {.bind = bind, .keep_dynamic = dims == EAO_CLI_DIMS_KEEP};
+  enum { NAME_MAX_BYTES = 256 };
+  static char name[EAO_CLI_BINDS_MAX][NAME_MAX_BYTES];
+  eao_load_opts o = {.bind = c->bind, .keep_dynamic = dims == EAO_CLI_DIMS_KEEP};
   const char *text;
   *out = NULL;
   for (int k = 0; (text = eao_cli_nth(c, "shape", k)); k++) {
-    if (k == BINDS_MAX) return eao_cli_usage(c, "more than %d times --shape", BINDS_MAX);
-    int bad = parse_shape(c, text, name[k], sizeof name[k], &bind[k]);
+    if (k == EAO_CLI_BINDS_MAX)
+      return eao_cli_usage(c, "more than %d times --shape", EAO_CLI_BINDS_MAX);
+    int bad = parse_shape(c, text, name[k], sizeof name[k], &c->bind[k]);
     if (bad) return bad;
     o.n_bind++;
   }
+  c->n_bind = o.n_bind;
   c->hold_warnings = true;
   c->held[0] = 0;
   eao_status s = eao_model_load(c->ctx, path, &o, out);

@@ -127,14 +127,18 @@ static eao_status run_one(eao_ctx *ctx, eao_dataset *d, const eao_eval_model *m,
   return s == EAO_OK ? s : eao_fail_within(ctx, s, "sample %lld", (long long)i);
 }
 
+/* Entry i of the tally. */
 static eao_status add_sample(tally *t, eao_dataset *d, const eao_eval_model *m,
                              const eao_eval_opts *o, int64_t i, double *seconds) {
   eao_tensor in = {0}, out, ref_in = {0}, ref_out;
-  eao_status s = run_one(t->ctx, d, m, i, &in, &out, seconds);
-  int64_t label = eao_dataset_label(d, i);
+  int64_t sample = o->sample ? o->sample[i] : i;
+  if (sample < 0 || sample >= eao_dataset_get(d).n)
+    return eao_fail(t->ctx, EAO_ERR_ARG, "the data have no sample %lld", (long long)sample);
+  eao_status s = run_one(t->ctx, d, m, sample, &in, &out, seconds);
+  int64_t label = eao_dataset_label(d, sample);
   if (s == EAO_OK && needs_reference(t->metric)) {
     double ignored = 0;
-    s = run_one(t->ctx, d, o->reference, i, &ref_in, &ref_out, &ignored);
+    s = run_one(t->ctx, d, o->reference, sample, &ref_in, &ref_out, &ignored);
     if (s == EAO_OK) s = add_difference(t, i, &out, &ref_out);
   } else if (s == EAO_OK && t->metric == EAO_METRIC_AUC) {
     s = add_auc(t, i, &in, &out, label);
@@ -229,13 +233,17 @@ eao_status eao_eval(eao_ctx *ctx, eao_dataset *d, const eao_eval_model *m,
   memset(out, 0, sizeof *out);
   EAO_TRY(choose_metric(ctx, &info, &o));
   tally t = {.ctx = ctx, .metric = o.metric};
-  eao_status s = tally_init(&t, info.n);
-  for (int64_t i = 0; s == EAO_OK && i < info.n; i++) {
+  int64_t n = o.sample ? o.n_sample : info.n;
+  eao_status s = tally_init(&t, n);
+  for (int64_t i = 0; s == EAO_OK && i < n; i++) {
     s = add_sample(&t, d, m, &o, i, &out->seconds);
-    if (s == EAO_OK && o.progress) o.progress(o.progress_user, (uint64_t)i + 1, (uint64_t)info.n);
+    if (s == EAO_OK && o.progress) o.progress(o.progress_user, (uint64_t)i + 1, (uint64_t)n);
   }
   if (s == EAO_OK) s = summarise(&t, &o, out);
-  out->n = info.n;
+  if (s == EAO_OK && o.out_value && (o.metric == EAO_METRIC_TOP1 || o.metric == EAO_METRIC_TOP5))
+    for (int64_t i = 0; i < n; i++)
+      o.out_value[i] = (float)(o.metric == EAO_METRIC_TOP1 ? t.a[i] : t.b[i]);
+  out->n = n;
   tally_deinit(&t);
   return s;
 }

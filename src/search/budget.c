@@ -91,16 +91,16 @@ static bool dominates(const eao_budget *b, const eao_candidate *x, const eao_can
 }
 
 static bool feasible(const eao_budget *b, const eao_candidate *c, int without) {
-  if (c->failed) return false;
+  if (c->failed || c->screened) return false;
   for (int m = 0; m < EAO_GOAL_COUNT; m++)
     if (m != without && eao_budget_miss(b, c, (eao_goal)m) > 0) return false;
   return true;
 }
 
-/* Is x the better choice? Both are feasible and equally accurate by interval. */
+/* Is x the better choice? Both are feasible, equally accurate by interval and equally fast. */
 static bool preferred(const eao_candidate *x, const eao_candidate *y) {
-  static const eao_goal order[] = {EAO_GOAL_LATENCY_P95_MS, EAO_GOAL_ACCURACY, EAO_GOAL_SIZE_KIB,
-                                   EAO_GOAL_RAM_PEAK_KIB, EAO_GOAL_ENERGY_MJ};
+  static const eao_goal order[] = {EAO_GOAL_ACCURACY, EAO_GOAL_RAM_PEAK_KIB, EAO_GOAL_SIZE_KIB,
+                                   EAO_GOAL_ENERGY_MJ, EAO_GOAL_LATENCY_P95_MS};
   for (size_t i = 0; i < EAO_COUNT(order); i++) {
     if (!x->known[order[i]] || !y->known[order[i]]) continue;
     if (cost(x, (int)order[i]) != cost(y, (int)order[i]))
@@ -114,15 +114,24 @@ static double upper_accuracy(const eao_candidate *c) {
   return c->accuracy_hi > v ? c->accuracy_hi : v;
 }
 
+/* Meets every budget, and its accuracy's interval reaches the best one. */
+static bool eligible(const eao_budget *b, const eao_candidate *c, double best_accuracy) {
+  return feasible(b, c, -1) && !(c->known[EAO_GOAL_ACCURACY] && upper_accuracy(c) < best_accuracy);
+}
+
 static void pick_feasible(const eao_budget *b, const eao_candidate *list, uint32_t n,
                           eao_choice *out) {
-  double best = -INFINITY;
+  static const double equally_fast = 1.03; /* timings of the same code differ by as much */
+  const int L = EAO_GOAL_LATENCY_P95_MS;
+  double best = -INFINITY, fastest = INFINITY;
   for (uint32_t i = 0; i < n; i++)
     if (feasible(b, &list[i], -1) && list[i].known[EAO_GOAL_ACCURACY])
       best = fmax(best, list[i].value[EAO_GOAL_ACCURACY]);
+  for (uint32_t i = 0; i < n; i++)
+    if (eligible(b, &list[i], best) && list[i].known[L]) fastest = fmin(fastest, list[i].value[L]);
   for (uint32_t i = 0; i < n; i++) {
-    if (!feasible(b, &list[i], -1)) continue;
-    if (list[i].known[EAO_GOAL_ACCURACY] && upper_accuracy(&list[i]) < best) continue;
+    if (!eligible(b, &list[i], best)) continue;
+    if (list[i].known[L] && list[i].value[L] > equally_fast * fastest) continue;
     if (out->chosen < 0 || preferred(&list[i], &list[out->chosen])) out->chosen = (int32_t)i;
   }
 }
@@ -136,7 +145,7 @@ static double worst_miss(const eao_budget *b, const eao_candidate *c) {
 static void pick_nearest(const eao_budget *b, const eao_candidate *list, uint32_t n,
                          eao_choice *out) {
   for (uint32_t i = 0; i < n; i++) {
-    if (list[i].failed) continue;
+    if (list[i].failed || list[i].screened) continue;
     double mine = worst_miss(b, &list[i]);
     double old = out->nearest < 0 ? INFINITY : worst_miss(b, &list[out->nearest]);
     if (out->nearest < 0 || mine < old || (mine == old && preferred(&list[i], &list[out->nearest])))
@@ -164,14 +173,20 @@ static void find_binding(const eao_budget *b, const eao_candidate *list, uint32_
     out->binding[m] = eao_budget_miss(b, &list[out->nearest], (eao_goal)m) > 0;
 }
 
+bool eao_on_front(const eao_budget *b, const eao_candidate *list, uint32_t n, uint32_t i) {
+  if (list[i].failed || list[i].screened) return false;
+  for (uint32_t k = 0; k < n; k++)
+    if (k != i && !list[k].failed && !list[k].screened && dominates(b, &list[k], &list[i]))
+      return false;
+  return true;
+}
+
 void eao_choose(const eao_budget *b, eao_candidate *list, uint32_t n, eao_choice *out) {
   memset(out, 0, sizeof *out);
   out->chosen = out->nearest = -1;
   for (int m = 0; m < EAO_GOAL_COUNT; m++) out->best[m] = NAN;
   for (uint32_t i = 0; i < n; i++) {
-    list[i].on_front = !list[i].failed;
-    for (uint32_t k = 0; k < n && list[i].on_front; k++)
-      if (k != i && !list[k].failed && dominates(b, &list[k], &list[i])) list[i].on_front = false;
+    list[i].on_front = eao_on_front(b, list, n, i);
     for (int m = 0; m < EAO_GOAL_COUNT && !list[i].failed; m++) {
       double v = list[i].value[m];
       if (!list[i].known[m]) continue;

@@ -39,6 +39,7 @@ typedef struct eao_candidate {
   char id[48];      /* "int8-t1" */
   char what[160];   /* for people */
   bool failed;      /* could not be made or measured */
+  bool screened;    /* not measured to the end, because it was not worth it: never chosen */
   char reason[160]; /* why it failed, or why it was not measured further */
   bool known[EAO_GOAL_COUNT];
   bool estimated[EAO_GOAL_COUNT]; /* by a model, not measured */
@@ -61,10 +62,14 @@ typedef struct eao_choice {
  * beyond it divided by 10). A metric that is not known misses by infinity. */
 double eao_budget_miss(const eao_budget *b, const eao_candidate *c, eao_goal m);
 
+/* No candidate is as good or better in everything that matters. */
+bool eao_on_front(const eao_budget *b, const eao_candidate *list, uint32_t n, uint32_t i);
+
 /* Marks the Pareto front over the metrics that matter (those with a budget, and latency, RAM, size
  * and accuracy always) and chooses: among the candidates that meet every budget, those whose
  * accuracy interval reaches the best accuracy count as equally accurate, and the fastest of them
- * wins (then more accurate, smaller, less RAM, less energy, first). */
+ * wins; where latencies differ by less than 3 %, the more accurate (then less RAM, smaller, less
+ * energy, faster). */
 void eao_choose(const eao_budget *b, eao_candidate *list, uint32_t n, eao_choice *out);
 
 #endif

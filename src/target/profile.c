@@ -233,14 +233,19 @@ static int usable_cores(const eao_target *t, int threads) {
 static const double reference_cycles = 4;
 
 double eao_target_step_ms(const eao_target *t, const eao_step_work *w, int threads) {
+  /* Steps with less work than waking the others takes are not shared (plan.h); sharing costs two
+   * hand-overs between cores. */
+  static const double shared_macs = 40000, hand_over_us = 2;
   const eao_cluster *k = &t->cluster[0];
+  if (w->macs < shared_macs) threads = 1;
   double gmacs = w->is_int8 ? k->i8_gmacs * t->efficiency_i8 : k->f32_gmacs * t->efficiency_f32;
   if (w->reference) gmacs = k->clock_mhz * 1e-3 / reference_cycles;
   double arithmetic = w->macs / (gmacs * usable_cores(t, threads)) * 1e-6;
   /* A core moves about 16 bytes a cycle from its caches; main memory is shared. */
   double cache_gb_s = 16e-3 * (k->clock_mhz > 0 ? k->clock_mhz : 1000) * usable_cores(t, threads);
   double memory = w->bytes_dram / t->bandwidth_gb_s * 1e-6 + w->bytes_in_cache / cache_gb_s * 1e-6;
-  return (arithmetic > memory ? arithmetic : memory) + t->step_overhead_us * 1e-3;
+  double overhead = t->step_overhead_us + (usable_cores(t, threads) > 1 ? hand_over_us : 0);
+  return (arithmetic > memory ? arithmetic : memory) + overhead * 1e-3;
 }
 
 double eao_target_step_mj(const eao_target *t, const eao_step_work *w) {
