@@ -134,7 +134,7 @@ static eao_status fill_layers(const eao_outcome *o, eao_arena *a, eao_report *r)
   r->arena_layerwise_kib = (double)info.arena_bytes_layerwise / 1024;
   r->arena_bound_kib = (double)info.arena_bound_bytes / 1024;
   char *picture;
-  EAO_TRY(eao_compiled_memory_html(o->compiled, &picture));
+  EAO_TRY(eao_compiled_memory_html(o->built.compiled, &picture));
   r->memory_html = eao_arena_dup(a, picture, strlen(picture) + 1);
   eao_text_free(o->s->ctx, picture);
   if (!r->memory_html) return EAO_NOMEM(o->s->ctx);
