@@ -221,6 +221,10 @@ eao_status eao_image_to_input(eao_ctx *ctx, const eao_tensor *image, const eao_t
   eao_tensor colored, px = {0};
   int64_t dim[EAO_MAX_RANK] = {1, 1, 1, 1};
   memset(out, 0, sizeof *out);
+  for (int32_t i = 0; i < 3; i++)
+    if (image->dim[i] < 1)
+      return eao_fail(ctx, EAO_ERR_SHAPE, "an image of %lld x %lld pixels, %lld channels",
+                      (long long)image->dim[1], (long long)image->dim[0], (long long)image->dim[2]);
   EAO_TRY(find_axes(ctx, type, spec->layout, &a));
   dim[a.h] = type->dim[a.h] < 0 ? image->dim[0] : type->dim[a.h];
   dim[a.w] = type->dim[a.w] < 0 ? image->dim[1] : type->dim[a.w];

@@ -1,4 +1,5 @@
 /* Data sets in one file: IDX, CIFAR, npy, npz, raw elements, CSV. And label files. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,10 @@ static eao_status read_idx(eao_dataset *d, const char *path, eao_tensor *out) {
 static eao_status has_samples(eao_dataset *d) {
   if (d->x.rank < 1)
     return eao_fail(d->ctx, EAO_ERR_SHAPE, "'%s' holds one number, not samples", d->data);
+  for (int32_t i = 0; i < d->x.rank; i++)
+    if (d->x.dim[i] < 1)
+      return eao_fail(d->ctx, EAO_ERR_SHAPE, "'%s' holds no elements: its extent %d is %lld",
+                      d->data, i, (long long)d->x.dim[i]);
   d->total = d->x.dim[0];
   return EAO_OK;
 }
@@ -303,7 +308,7 @@ static eao_status class_of(eao_dataset *d, const char *name, int64_t *out) {
 
 static eao_status csv_label(eao_dataset *d, const char *text, int64_t *out) {
   double v;
-  if (d->classes.n == 0 && set_number(text, &v) && v == (double)(int64_t)v) {
+  if (d->classes.n == 0 && set_number(text, &v) && fabs(v) <= 0x1p53 && v == rint(v)) {
     *out = (int64_t)v;
     return EAO_OK;
   }

@@ -4,9 +4,10 @@
 
 static eao_status clone_quant(eao_graph *g, eao_quant *q) {
   if (q->n <= 0) return EAO_OK;
+  bool has_zero = q->zero != NULL;
   q->scale = eao_arena_dup(&g->arena, q->scale, (size_t)q->n * sizeof *q->scale);
-  if (q->zero) q->zero = eao_arena_dup(&g->arena, q->zero, (size_t)q->n * sizeof *q->zero);
-  return q->scale ? EAO_OK : EAO_NOMEM(g->ctx);
+  if (has_zero) q->zero = eao_arena_dup(&g->arena, q->zero, (size_t)q->n * sizeof *q->zero);
+  return q->scale && (q->zero || !has_zero) ? EAO_OK : EAO_NOMEM(g->ctx);
 }
 
 static eao_status clone_value(eao_graph *to, const eao_value *v) {
@@ -41,12 +42,12 @@ static eao_status clone_state(eao_graph *to, const eao_graph *from, const eao_st
     copy.init = eao_arena_dup(&to->arena, s->init, (size_t)bytes);
     if (!copy.init) return EAO_NOMEM(to->ctx);
   }
-  if (copy.name) copy.name = eao_arena_str(&to->arena, copy.name);
+  if (copy.name && !(copy.name = eao_arena_str(&to->arena, copy.name))) return EAO_NOMEM(to->ctx);
   return eao_graph_add_state(to, &copy);
 }
 
 static eao_status clone_all(eao_graph *to, const eao_graph *from) {
-  if (from->name) to->name = eao_arena_str(&to->arena, from->name);
+  if (from->name && !(to->name = eao_arena_str(&to->arena, from->name))) return EAO_NOMEM(to->ctx);
   for (eao_vid v = 0; v < from->n_value; v++) EAO_TRY(clone_value(to, &from->value[v]));
   for (eao_nid n = 0; n < from->n_node; n++) EAO_TRY(clone_node(to, &from->node[n]));
   for (uint32_t i = 0; i < from->n_input; i++) EAO_TRY(eao_graph_add_input(to, from->input[i]));
