@@ -52,19 +52,37 @@ static inline vf whole_sum(const task *t, int64_t o, vf sum) {
   return SCALED ? v_fma(sum, v_load(t->scale + o), v_load(t->bias + o)) : sum;
 }
 
+/* Sums of m pixels times nv vectors to outputs; apart from the tiles, since a tile that is rare
+ * need not have its own. */
+static __attribute__((noinline)) void finish(const task *t, const vf *acc, int m, int nv,
+                                             int64_t o0, float *y) {
+  for (int v = 0; v < nv && o0 < t->g.o; v++, o0 += VL) {
+    float *to = y + o0;
+    int n = t->g.o - o0 < VL ? (int)(t->g.o - o0) : VL;
+#pragma GCC unroll 1
+    for (int i = 0; i < m; i++, to += t->g.o) {
+      vf r = v_act(&t->act, whole_sum(t, o0, acc[i * nv + v]));
+      if (n == VL)
+        v_store(to, r);
+      else
+        v_store_n(to, r, n);
+    }
+  }
+}
+
 /* m pixels times nv vectors of outputs (constants once inlined). rows[kh]: the input of the first
  * pixel; a pixel is `step` further for the next. */
 static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
                                                        const float *const *rows, int64_t step,
                                                        int64_t o0, int64_t first, float *y) {
-  vf acc[MR][EAO_NV];
+  vf acc[MR * EAO_NV];
   (void)first;
   const weight_t *b = t->panel + o0 * t->g.kh * t->g.kw * t->g.c;
 #pragma GCC unroll 16
   for (int v = 0; v < nv; v++) {
     vf start = first_term(t, o0 + v * VL);
 #pragma GCC unroll 16
-    for (int i = 0; i < m; i++) acc[i][v] = start;
+    for (int i = 0; i < m; i++) acc[i * nv + v] = start;
   }
   for (int64_t kh = 0; kh < t->g.kh; kh++) {
     for (int64_t r = 0; r < t->runs; r++) {
@@ -80,35 +98,24 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
         for (int i = 0; i < m; i++) {
           vf x = v_all(a[i / 3][k + i % 3 * step]);
 #pragma GCC unroll 16
-          for (int v = 0; v < nv; v++) acc[i][v] = v_fma(x, w[v], acc[i][v]);
+          for (int v = 0; v < nv; v++) acc[i * nv + v] = v_fma(x, w[v], acc[i * nv + v]);
         }
       }
     }
   }
-  int64_t left = t->g.o - o0;
+  if (m + 1 >= MR && t->act.kind == EAO_ACT_NONE && t->g.o - o0 >= nv * VL) {
 #pragma GCC unroll 16
-  for (int i = 0; i < m; i++) {
-#pragma GCC unroll 16
-    for (int v = 0; v < nv; v++) {
-      vf r = v_min(t->act.hi, v_max(t->act.lo, whole_sum(t, o0 + v * VL, acc[i][v])));
-      float *p = y + i * t->g.o + o0 + v * VL;
-      int64_t n = left - v * VL;
-      if (n >= VL)
-        v_store(p, r);
-      else if (n > 0)
-        v_store_n(p, r, (int)n);
-    }
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 4
+      for (int v = 0; v < nv; v++)
+        v_store(y + i * t->g.o + o0 + v * VL,
+                v_min(t->act.hi, v_max(t->act.lo, whole_sum(t, o0 + v * VL, acc[i * nv + v]))));
+    return;
   }
-}
-
-/* Activations that are no clip get a pass of their own over the tile, which is still in the cache.
- */
-static void activate(const task *t, float *y, int64_t m, int64_t n) {
-  for (int64_t i = 0; i < m; i++, y += t->g.o) {
-    int64_t o = 0;
-    for (; o + VL <= n; o += VL) v_store(y + o, v_act(&t->act, v_load(y + o)));
-    if (o < n) v_store_n(y + o, v_act(&t->act, v_load_n(y + o, (int)(n - o))), (int)(n - o));
-  }
+  vf sums[MR * EAO_NV];
+#pragma GCC unroll 32
+  for (int i = 0; i < m * nv; i++) sums[i] = acc[i];
+  finish(t, sums, m, nv, o0, y);
 }
 
 #include "kernel/tmpl/conv_tiles.h"
@@ -120,7 +127,6 @@ static void before_pixels(const task *t, const float *const *rows, int64_t step,
 static void call_tile(const task *t, int64_t first, int64_t m, const float *const *rows,
                       int64_t step, int64_t o0, float *y) {
   tiles[t->g.o - o0 > VL][m](t, rows, step, o0, first, y);
-  if (t->act.kind != EAO_ACT_NONE) activate(t, y + o0, m, t->g.o - o0 < NR ? t->g.o - o0 : NR);
 }
 
 #include "kernel/tmpl/conv_drive.h"

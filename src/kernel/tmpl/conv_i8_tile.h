@@ -23,7 +23,7 @@ static inline int32_t four_bytes(const uint8_t *p) {
   return x;
 }
 
-/* The last n < 4 bytes of a run: nothing behind them may be read. Their weights' rest is 0. */
+/* The n < 4 bytes of a run that has no more: nothing behind them may be read. */
 static inline int32_t last_bytes(const uint8_t *p, int64_t n) {
   uint32_t x = p[0];
   if (n > 1) x |= (uint32_t)p[1] << 8;
@@ -43,17 +43,43 @@ static void before_pixels(const task *t, const uint8_t *const *rows, int64_t ste
   }
 }
 
+/* From sums to bytes. */
+typedef struct out_range {
+  vi z;
+  vf lo, hi;
+} out_range;
+
+static inline out_range range_of(const task *t) {
+  return (out_range){vi_all(t->head->z_y), vf_all((float)(t->head->lo - t->head->z_y)),
+                     vf_all((float)(t->head->hi - t->head->z_y))};
+}
+
+/* Sums of m pixels times nv vectors; apart from the tiles, since a tile that is rare need not have
+ * its own. */
+static __attribute__((noinline)) void finish(const task *t, const vi *acc, int m, int nv,
+                                             int64_t o0, uint8_t *y) {
+  out_range r = range_of(t);
+  for (int v = 0; v < nv && o0 < t->g.o; v++, o0 += VL) {
+    vf scale = vf_load(t->scale + o0);
+    uint8_t *to = y + o0;
+    int n = t->g.o - o0 < VL ? (int)(t->g.o - o0) : VL;
+#pragma GCC unroll 1
+    for (int i = 0; i < m; i++, to += t->g.o)
+      vi_store_requant(to, acc[i * nv + v], scale, r.lo, r.hi, r.z, n);
+  }
+}
+
 /* m pixels times nv vectors of outputs (constants once inlined). */
 static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
                                                        const uint8_t *const *rows, int64_t step,
                                                        int64_t o0, int64_t first, uint8_t *y) {
-  vi acc[MR][EAO_NV], flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
+  vi acc[MR * EAO_NV], flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
   const uint8_t *b = t->panel + o0 * t->bytes;
 #pragma GCC unroll 16
   for (int i = 0; i < m; i++) {
     vi rest = vi_all(t->rest[first + i]);
 #pragma GCC unroll 16
-    for (int v = 0; v < nv; v++) acc[i][v] = vi_add(vi_load(t->bias + o0 + v * VL), rest);
+    for (int v = 0; v < nv; v++) acc[i * nv + v] = vi_add(vi_load(t->bias + o0 + v * VL), rest);
   }
   for (int64_t kh = 0; kh < t->g.kh; kh++) {
     for (int64_t r = 0; r < t->runs; r++) {
@@ -69,32 +95,44 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
         for (int i = 0; i < m; i++) {
           vi x = vi_xor(vi_all(four_bytes(a[i / 3] + k + i % 3 * step)), flip);
 #pragma GCC unroll 16
-          for (int v = 0; v < nv; v++) acc[i][v] = vi_dot(acc[i][v], x, w[v]);
+          for (int v = 0; v < nv; v++) acc[i * nv + v] = vi_dot(acc[i * nv + v], x, w[v]);
         }
       }
       if (k == t->run) continue;
+      /* The last bytes of a run are read with those before them, if there are any. */
+      const uint8_t *p = a[0] + t->run - 4;
+      int32_t few[MR], shift = (int32_t)(8 * (k + 4 - t->run));
+      int64_t apart = step;
+      if (k == 0) {
+#pragma GCC unroll 1
+        for (int i = 0; i < m; i++) few[i] = last_bytes(a[0] + i * step, t->run);
+        p = (const uint8_t *)few, apart = 4, shift = 0;
+      }
 #pragma GCC unroll 16
-      for (int i = 0; i < m; i++) {
-        vi x = vi_xor(vi_all(last_bytes(a[i / 3] + k + i % 3 * step, t->run - k)), flip);
+      for (int i = 0; i < m; i++, p += apart) {
+        vi x = vi_xor(vi_all((int32_t)((uint32_t)four_bytes(p) >> shift)), flip);
 #pragma GCC unroll 16
-        for (int v = 0; v < nv; v++) acc[i][v] = vi_dot(acc[i][v], x, vi_load(b + v * VL * 4));
+        for (int v = 0; v < nv; v++)
+          acc[i * nv + v] = vi_dot(acc[i * nv + v], x, vi_load(b + v * VL * 4));
       }
       b += NR * 4;
     }
   }
-  vi z = vi_all(t->head->z_y);
-  vf lo = vf_all((float)(t->head->lo - t->head->z_y)),
-     hi = vf_all((float)(t->head->hi - t->head->z_y));
+  if (m + 1 >= MR && t->g.o - o0 >= nv * VL) {
+    out_range q = range_of(t);
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++) {
+      vf scale = vf_load(t->scale + o0 + v * VL);
 #pragma GCC unroll 16
-  for (int v = 0; v < nv; v++) {
-    int64_t left = t->g.o - o0 - v * VL;
-    if (left <= 0) break;
-    vf scale = vf_load(t->scale + o0 + v * VL);
-#pragma GCC unroll 16
-    for (int i = 0; i < m; i++)
-      vi_store_requant(y + i * t->g.o + o0 + v * VL, acc[i][v], scale, lo, hi, z,
-                       left < VL ? (int)left : VL);
+      for (int i = 0; i < m; i++)
+        vi_store_requant(y + i * t->g.o + o0 + v * VL, acc[i * nv + v], scale, q.lo, q.hi, q.z, VL);
+    }
+    return;
   }
+  vi sums[MR * EAO_NV];
+#pragma GCC unroll 32
+  for (int i = 0; i < m * nv; i++) sums[i] = acc[i];
+  finish(t, sums, m, nv, o0, y);
 }
 
 #include "kernel/tmpl/conv_tiles.h"
