@@ -21,6 +21,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 /* An open package. The caller's storage; the content is private. */
 typedef struct eao_package {
@@ -91,6 +94,9 @@ void eao_session_set_profile(eao_session *s, eao_profile_fn fn, void *user);
  * has none; EAO_ERR_INTERNAL when an output differs. Leaves the state reset. */
 eao_status eao_session_self_test(eao_session *s, double tolerance);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -8,6 +8,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 /* Result of every call that can fail. The numbers are stable. */
 typedef enum eao_status {
@@ -63,6 +66,9 @@ int eao_dtype_bits(eao_dtype t);
 /* dtype by name, EAO_DTYPE_NONE when unknown. */
 eao_dtype eao_dtype_from_name(const char *name);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

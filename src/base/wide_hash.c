@@ -9,11 +9,9 @@
 
 #include "base/base.h"
 #include "base/blake2b_tables.h"
+#include "base/cpu.h"
 
 enum { LANES = 8, WORDS = 16, CHUNK = LANES * WORDS * 8 };
-
-/* The compiler splits it where the machine has narrower registers. */
-typedef uint64_t wide __attribute__((vector_size(LANES * 8), aligned(1), may_alias));
 
 typedef struct state {
   uint64_t h[8][LANES];
@@ -21,68 +19,77 @@ typedef struct state {
 } state;
 
 #define ROTATE(x, n) ((x) >> (n) | (x) << (64 - (n)))
-#define MIX(a, b, c, d, i)                                                                         \
-  v[a] += v[b] + m[s[i]];                                                                          \
+#define WORD(wide, i) (*(const wide *)(const void *)(m + (size_t)s[i] * LANES * 8))
+#define MIX(wide, a, b, c, d, i)                                                                   \
+  v[a] += v[b] + WORD(wide, i);                                                                    \
   v[d] = ROTATE(v[d] ^ v[a], 32);                                                                  \
   v[c] += v[d];                                                                                    \
   v[b] = ROTATE(v[b] ^ v[c], 24);                                                                  \
-  v[a] += v[b] + m[s[(i) + 1]];                                                                    \
+  v[a] += v[b] + WORD(wide, (i) + 1);                                                              \
   v[d] = ROTATE(v[d] ^ v[a], 16);                                                                  \
   v[c] += v[d];                                                                                    \
   v[b] = ROTATE(v[b] ^ v[c], 63);
 
-/* n chunks; last: the message ends with them. One body, compiled for several widths. */
-#define BODY                                                                                       \
-  wide h[8];                                                                                       \
-  memcpy(h, t->h, sizeof h);                                                                       \
+/* n chunks; last: the message ends with them. One body, compiled for several widths: vectors of
+ * `some` lanes, type `wide`. */
+#define BODY(wide, some)                                                                           \
   for (size_t k = 0; k < n; k++, p += CHUNK) {                                                     \
-    const wide *m = (const wide *)(const void *)p;                                                 \
-    wide v[16];                                                                                    \
     t->count += WORDS * 8;                                                                         \
-    for (int i = 0; i < 8; i++) {                                                                  \
-      v[i] = h[i];                                                                                 \
-      v[i + 8] = (wide){0} + iv[i];                                                                \
+    for (int lane = 0; lane < LANES; lane += (some)) {                                             \
+      const uint8_t *m = p + lane * 8;                                                             \
+      wide v[16];                                                                                  \
+      for (int i = 0; i < 8; i++) {                                                                \
+        memcpy(&v[i], &t->h[i][lane], sizeof *v);                                                  \
+        v[i + 8] = (wide){0} + iv[i];                                                              \
+      }                                                                                            \
+      v[12] ^= t->count;                                                                           \
+      if (last && k + 1 == n) v[14] = ~v[14];                                                      \
+      for (int r = 0; r < 12; r++) {                                                               \
+        const uint8_t *s = sigma[r];                                                               \
+        MIX(wide, 0, 4, 8, 12, 0)                                                                  \
+        MIX(wide, 1, 5, 9, 13, 2)                                                                  \
+        MIX(wide, 2, 6, 10, 14, 4)                                                                 \
+        MIX(wide, 3, 7, 11, 15, 6)                                                                 \
+        MIX(wide, 0, 5, 10, 15, 8)                                                                 \
+        MIX(wide, 1, 6, 11, 12, 10)                                                                \
+        MIX(wide, 2, 7, 8, 13, 12)                                                                 \
+        MIX(wide, 3, 4, 9, 14, 14)                                                                 \
+      }                                                                                            \
+      for (int i = 0; i < 8; i++) {                                                                \
+        wide h;                                                                                    \
+        memcpy(&h, &t->h[i][lane], sizeof h);                                                      \
+        h ^= v[i] ^ v[i + 8];                                                                      \
+        memcpy(&t->h[i][lane], &h, sizeof h);                                                      \
+      }                                                                                            \
     }                                                                                              \
-    v[12] ^= t->count;                                                                             \
-    if (last && k + 1 == n) v[14] = ~v[14];                                                        \
-    for (int r = 0; r < 12; r++) {                                                                 \
-      const uint8_t *s = sigma[r];                                                                 \
-      MIX(0, 4, 8, 12, 0)                                                                          \
-      MIX(1, 5, 9, 13, 2)                                                                          \
-      MIX(2, 6, 10, 14, 4)                                                                         \
-      MIX(3, 7, 11, 15, 6)                                                                         \
-      MIX(0, 5, 10, 15, 8)                                                                         \
-      MIX(1, 6, 11, 12, 10)                                                                        \
-      MIX(2, 7, 8, 13, 12)                                                                         \
-      MIX(3, 4, 9, 14, 14)                                                                         \
-    }                                                                                              \
-    for (int i = 0; i < 8; i++) h[i] ^= v[i] ^ v[i + 8];                                           \
-  }                                                                                                \
-  memcpy(t->h, h, sizeof h);
+  }
 
+typedef uint64_t wide2 __attribute__((vector_size(16), aligned(1), may_alias));
 static void absorb_any(state *t, const uint8_t *p, size_t n, bool last) {
-  BODY
+  BODY(wide2, 2)
 }
 
 #if defined(__x86_64__)
+typedef uint64_t wide4 __attribute__((vector_size(32), aligned(1), may_alias));
+typedef uint64_t wide8 __attribute__((vector_size(64), aligned(1), may_alias));
 __attribute__((target("avx2"))) static void absorb_avx2(state *t, const uint8_t *p, size_t n,
                                                         bool last) {
-  BODY
+  BODY(wide4, 4)
 }
 __attribute__((target("avx512f"))) static void absorb_avx512(state *t, const uint8_t *p, size_t n,
                                                              bool last) {
-  BODY
+  BODY(wide8, 8)
 }
 #endif
 
 static void absorb(state *t, const uint8_t *p, size_t n, bool last) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) {
+  uint32_t cpu = eao_cpu_flags();
+  if (cpu & EAO_CPU_AVX512) {
     absorb_avx512(t, p, n, last);
     return;
   }
-  if (__builtin_cpu_supports("avx2")) {
+  if (cpu & EAO_CPU_AVX2) {
     absorb_avx2(t, p, n, last);
     return;
   }

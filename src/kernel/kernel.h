@@ -6,12 +6,12 @@
 #include <stdbool.h>
 
 #include "base/half.h"
-#include "eao/types.h"
+#include "eao/link.h"
 
 /* One call. in[i] is NULL for an omitted optional input, out[i] for an output nobody wants.
  * Types and shapes of outputs are set and consistent (the op's infer computed them). Inputs and
  * outputs do not overlap unless the caller knows that the kernel allows it. */
-typedef struct eao_kcall {
+struct eao_kcall {
   const eao_tensor *const *in;
   eao_tensor *const *out;
   uint32_t n_in, n_out;
@@ -22,9 +22,7 @@ typedef struct eao_kcall {
    * of the outputs; 0 and 1 both mean all of it. Other kernels may ignore both. */
   uint32_t part, n_part;
   int64_t row; /* first row to make, for kernels marked EAO_KFLAG_ROWS */
-} eao_kcall;
-
-typedef eao_status (*eao_kernel_fn)(eao_kcall *c);
+};
 
 /* A list of integers inside an attribute struct. Attribute structs are plain data: they are
  * compared, hashed and stored as bytes, so they must not hold pointers (graph attributes apart). */

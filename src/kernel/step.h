@@ -42,30 +42,11 @@
 #ifndef EAO_KERNEL_STEP_H
 #define EAO_KERNEL_STEP_H
 
+#include "base/cpu.h"
+#include "eao/link.h"
 #include "kernel/kernel.h"
 
 enum { EAO_KERNEL_FAST = 1024 };
-
-/* CPU features a kernel needs. Numbers are stored in packages. */
-typedef enum eao_cpu_flag {
-  EAO_CPU_SSE41 = 1u << 0,
-  EAO_CPU_AVX2 = 1u << 1,   /* AVX2 and FMA */
-  EAO_CPU_AVX512 = 1u << 2, /* F, BW, DQ, VL */
-  EAO_CPU_AVX512_VNNI = 1u << 3,
-  EAO_CPU_AVX_VNNI = 1u << 4,
-  EAO_CPU_NEON = 1u << 8,
-  EAO_CPU_DOTPROD = 1u << 9,
-  EAO_CPU_I8MM = 1u << 10,
-  EAO_CPU_RVV = 1u << 16,
-} eao_cpu_flag;
-
-typedef enum eao_isa {
-  EAO_ISA_ANY = 0,
-  EAO_ISA_X86_64,
-  EAO_ISA_ARM64,
-  EAO_ISA_ARM32,
-  EAO_ISA_RISCV64
-} eao_isa;
 
 /* Share c->part of n items, in multiples of `unit` but for the last. */
 static inline void eao_kcall_share(const eao_kcall *c, int64_t n, int64_t unit, int64_t *out_begin,
@@ -83,18 +64,6 @@ typedef enum eao_kflag {
   EAO_KFLAG_INPLACE = 8, /* out[0] may be the same memory as in[0] (same bytes per element) */
   EAO_KFLAG_ROWS = 16,   /* takes its inputs whole and makes rows [c->row, + y's dim[1]) of y */
 } eao_kflag;
-
-/* What the runtime knows of a kernel. */
-typedef struct eao_kernel {
-  uint16_t id, op;
-  uint16_t attr_size; /* of the op's attribute struct */
-  uint16_t flags;
-  uint32_t cpu;
-  uint16_t min_in, min_out; /* of a call; the inputs up to there are never NULL */
-  eao_kernel_fn run;
-  size_t (*scratch)(const eao_kcall *c, uint32_t n_part);
-  size_t (*ref_scratch)(const eao_kcall *c); /* reference kernels' form of it */
-} eao_kernel;
 
 /* What the compiler knows of a fast kernel. */
 typedef struct eao_kernel_info {
@@ -114,7 +83,7 @@ typedef struct eao_kernel_info {
 #include "kernel/kernels.def"
 #undef EAO_KERNEL
 
-/* NULL when this build has no such kernel. */
+/* NULL when this program has no such kernel. */
 const eao_kernel *eao_kernel_get(uint32_t id);
 /* Fast kernels of all ISAs, in order of kernels.def. */
 const eao_kernel_info *eao_kernel_infos(uint32_t *out_n);
@@ -122,8 +91,5 @@ const eao_kernel_info *eao_kernel_infos(uint32_t *out_n);
  * plain call; NULL: none. */
 const eao_kernel_info *eao_kernel_choose(uint16_t op, const eao_kcall *c, uint32_t isa,
                                          uint32_t cpu);
-/* ISA and CPU features of the machine this runs on. */
-eao_isa eao_cpu_isa(void);
-uint32_t eao_cpu_flags(void);
 
 #endif
