@@ -74,6 +74,11 @@ eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *o
 void eao_model_destroy(eao_model *m);
 /* A compiled package: it has inputs, outputs and metadata, but no nodes; a runner runs it. */
 bool eao_model_is_package(const eao_model *m);
+/* Rewrites the graph as the compiler would before planning: constants folded, quantize and
+ * dequantize pairs made integer ops, batch norms and activations fused, channels last. Inputs and
+ * outputs keep their names, types and order. Integer results may round differently by one step per
+ * layer. */
+eao_status eao_model_simplify(eao_model *m);
 /* The format follows the file name: .onnx, .tflite. Written completely or not at all. */
 eao_status eao_model_save(eao_model *m, const char *path);
 /* The textual form of the graph; full: long constants too. Free *out with eao_text_free. */

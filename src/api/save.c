@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "emit/emit.h"
+#include "pass/pass.h"
 
 static bool ends_with(const char *path, const char *end) {
   size_t n = strlen(path), k = strlen(end);
@@ -17,6 +18,11 @@ static eao_status save_tflite(const eao_graph *g, const char *path) {
   eao_status s = eao_file_write(g->ctx, path, data, size);
   eao_free(g->ctx, data);
   return s;
+}
+
+eao_status eao_model_simplify(eao_model *m) {
+  if (m->package) return eao_fail(m->ctx, EAO_ERR_ARG, "the model is compiled already");
+  return eao_passes_run(m->g, NULL, NULL, NULL);
 }
 
 eao_status eao_model_save(eao_model *m, const char *path) {

@@ -3,11 +3,20 @@
 
 #include "cli/cli.h"
 
+static bool ends_with(const char *path, const char *end) {
+  size_t n = strlen(path), k = strlen(end);
+  return n >= k && !strcmp(path + n - k, end);
+}
+
 static int run(eao_cli *c) {
   eao_model *m;
   int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_KEEP, &m);
   if (code) return code;
-  eao_status s = eao_model_save(m, c->arg[1]);
+  /* ONNX files spell out what TFLite has as one integer op. */
+  bool crossing = ends_with(c->arg[0], ".onnx") && ends_with(c->arg[1], ".tflite");
+  eao_status s = EAO_OK;
+  if (crossing && !eao_cli_has(c, "as-is")) s = eao_model_simplify(m);
+  if (s == EAO_OK) s = eao_model_save(m, c->arg[1]);
   if (s != EAO_OK) code = eao_cli_fail(c, s);
   if (!code && c->json) {
     json_t *j = json_object();
@@ -22,7 +31,10 @@ static int run(eao_cli *c) {
   return code;
 }
 
-static const eao_cli_option options[] = {EAO_CLI_SHAPE_OPTION};
+static const eao_cli_option options[] = {
+    EAO_CLI_SHAPE_OPTION,
+    {"as-is", NULL, "from ONNX to TFLite: node by node, without the rewrites", false},
+};
 
 static const eao_cli_example examples[] = {
     {"convert model.tflite model.onnx", "from TFLite to ONNX"},
@@ -34,7 +46,11 @@ const eao_cli_command eao_cmd_convert = {
     .args = "MODEL OUT",
     .summary = "write a model in another format (ONNX, TFLite)",
     .text = "Reads MODEL and writes OUT; the ending of OUT (.onnx, .tflite) says in which format.\n"
-            "ONNX in and out normalises: one opset, functions inlined, shapes inferred.",
+            "ONNX in and out normalises: one opset, functions inlined, shapes inferred. From ONNX "
+            "to TFLite\n"
+            "quantize-dequantize pairs become integer operations, batch norms and activations are "
+            "fused,\n"
+            "spatial data goes channels last (--as-is: none of that).",
     .min_args = 2,
     .max_args = 2,
     .options = options,

@@ -78,7 +78,9 @@ static eao_status integer_bias(eao_rewrite *r, eao_vid bias, const eao_tensor *x
     v[i] = *ok ? (int32_t)k : 0;
   }
   eao_tensor b = {.dtype = EAO_I32, .rank = 1, .dim = {n}, .data = v};
-  b.quant = (eao_quant){.axis = 0, .n = (int32_t)n, .scale = scale};
+  /* One scale where the weights have one: readers of exported models insist. */
+  bool one = w->quant.n == 1;
+  b.quant = (eao_quant){.axis = one ? -1 : 0, .n = one ? 1 : (int32_t)n, .scale = scale};
   eao_status s = *ok ? eao_rewrite_constant(r, &b, out) : EAO_OK;
   eao_free(r->ctx, v);
   return s;

@@ -35,18 +35,53 @@ static void first_perm(int32_t rank, int32_t *perm) {
 
 /* ---- nodes and values ---- */
 
+/* LiteRT's kernels of these ops have one output range each: another one takes a quantize after it.
+ */
+static bool fixed_range(uint16_t op, eao_dtype t, float *scale, int32_t *zero) {
+  bool tanh = op == EAO_OP_tanh;
+  if (op != EAO_OP_softmax && op != EAO_OP_sigmoid && !tanh) return false;
+  switch (t) {
+  case EAO_I8: *zero = tanh ? 0 : -128; break;
+  case EAO_U8: *zero = tanh ? 128 : 0; break;
+  case EAO_I16: *zero = 0; break;
+  default: return false;
+  }
+  *scale = t == EAO_I16 ? 1.0F / 32768 : tanh ? 1.0F / 128 : 1.0F / 256;
+  return true;
+}
+
+/* In place of `out` when the op cannot make out's quantisation; EAO_NONE when it can. */
+static eao_status ranged_output(eao_tfe *e, uint16_t op, eao_vid out, eao_vid *ranged) {
+  const eao_tensor *y = &e->to->value[out].t;
+  float scale;
+  int32_t zero;
+  *ranged = EAO_NONE;
+  if (y->quant.n != 1 || !fixed_range(op, y->dtype, &scale, &zero) ||
+      (y->quant.scale[0] == scale && (y->quant.zero ? y->quant.zero[0] : 0) == zero))
+    return EAO_OK;
+  eao_tensor t = {.dtype = y->dtype, .rank = -1, .quant = {.n = 1, .axis = -1}};
+  t.quant.scale = eao_arena_dup(&e->to->arena, &scale, sizeof scale);
+  t.quant.zero = eao_arena_dup(&e->to->arena, &zero, sizeof zero);
+  if (!t.quant.scale || !t.quant.zero) return EAO_NOMEM(e->ctx);
+  return eao_graph_add_value(e->to, "", &t, ranged);
+}
+
 eao_status eao_tfe_node(eao_tfe *e, uint16_t op, const void *attr, const eao_vid *in, uint32_t n_in,
                         const eao_vid *out, uint32_t n_out) {
   const eao_op_desc *d = eao_op_get(op);
   void *defaults = NULL;
+  eao_vid ranged = EAO_NONE;
+  if (n_out == 1 && out[0] != EAO_NONE) EAO_TRY(ranged_output(e, op, out[0], &ranged));
   if (d->attr_size && !attr) {
     attr = defaults = eao_alloc(e->ctx, d->attr_size);
     if (!attr) return EAO_NOMEM(e->ctx);
     eao_op_attr_defaults(d, defaults);
   }
   eao_status s = eao_graph_add_node(e->to, op, e->node ? e->node->name : "", attr, d->attr_size, in,
-                                    n_in, out, n_out, NULL);
+                                    n_in, ranged == EAO_NONE ? out : &ranged, n_out, NULL);
   eao_free(e->ctx, defaults);
+  if (s == EAO_OK && ranged != EAO_NONE)
+    s = eao_tfe_unary(e, EAO_OP_quantize, NULL, ranged, out[0]);
   return s;
 }
 

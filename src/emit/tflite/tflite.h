@@ -30,6 +30,10 @@ typedef eao_status (*eao_tfe_fn)(eao_tfe *e, const eao_node *n);
 
 /* The legal form of `from`, a new graph that borrows from's constants (from must outlive it). */
 eao_status eao_tfe_legalise(const eao_graph *from, eao_graph **out) EAO_MUST_CHECK;
+/* Has it products of uint8 activations and int8 weights? Then eao_tfe_signed makes a copy that is
+ * int8 inside. */
+bool eao_tfe_is_mixed(const eao_graph *g);
+eao_status eao_tfe_signed(const eao_graph *from, eao_graph **out) EAO_MUST_CHECK;
 /* How a node of this op is made legal: NULL: it is copied. Fails when it cannot be. */
 eao_tfe_fn eao_tfe_find(uint16_t op);
 eao_tfe_fn eao_tfe_find_spatial(uint16_t op); /* legal_spatial.c */

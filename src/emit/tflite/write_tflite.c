@@ -470,9 +470,14 @@ static eao_status to_bytes(eao_tfw *w, eao_tfw_sub *main, const eao_graph *g, ui
 }
 
 eao_status eao_emit_tflite(const eao_graph *g, uint8_t **out_data, size_t *out_size) {
-  eao_graph *legal;
+  eao_graph *legal, *inside = NULL;
   eao_tfw w = {.ctx = g->ctx};
-  EAO_TRY(eao_tfe_legalise(g, &legal));
+  if (eao_tfe_is_mixed(g)) EAO_TRY(eao_tfe_signed(g, &inside));
+  eao_status made = eao_tfe_legalise(inside ? inside : g, &legal);
+  if (made != EAO_OK) {
+    eao_graph_destroy(inside);
+    return made;
+  }
   eao_tfw_sub main = {.w = &w, .g = legal};
   eao_fbuild_init(&w.b, g->ctx);
   eao_status st = to_bytes(&w, &main, legal, out_data, out_size);
@@ -483,5 +488,6 @@ eao_status eao_emit_tflite(const eao_graph *g, uint8_t **out_data, size_t *out_s
   eao_free(g->ctx, w.buffer_data);
   eao_free(g->ctx, w.sub);
   eao_graph_destroy(legal);
+  eao_graph_destroy(inside);
   return st == EAO_OK ? st : eao_fail_within(g->ctx, st, "TFLite export");
 }
