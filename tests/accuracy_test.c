@@ -63,7 +63,7 @@ static eao_status measure(eao_ctx *ctx, const accuracy_case *c, const char *mode
   if (st == EAO_OK) st = eao_runner_create(m, &s.runner);
   if (st == EAO_OK) {
     eao_tensor type = eao_model_input(m, 0).type;
-    eao_eval_model em = {run, &s, &type};
+    eao_eval_model em = {.run = run, .user = &s, .input = &type};
     eao_eval_opts eo = {.metric = EAO_METRIC_TOP1, .resamples = 10};
     s.n_out = eao_model_output_count(m);
     if (c->pixels) (void)eao_image_scaling(eao_dataset_preprocess(d), c->pixels);

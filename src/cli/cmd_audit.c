@@ -12,7 +12,6 @@ typedef struct job {
   eao_dataset *data, *held;
   eao_cli_engine engine;
   eao_cli_scored scored;
-  eao_eval_model run;
 } job;
 
 static void progress(void *user, const char *what, uint32_t done, uint32_t total) {
@@ -107,10 +106,9 @@ static int audit(eao_cli *c, job *j) {
   if (!code) code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_TRY_ONE, &j->model);
   eao_ctx_on_warning(c->ctx, eao_cli_warn, c);
   if (!code) code = eao_cli_engine_open(c, c->arg[0], eao_cli_get(c, "engine", "auto"), &j->engine);
-  if (!code) code = eao_cli_scored_open(c, &j->engine, &j->scored);
+  if (!code) code = eao_cli_scored_open(c, &j->engine, false, &j->scored);
   if (code) return code;
-  j->run = eao_cli_scored_model(&j->scored);
-  eao_audit_opts o = {.run = &j->run,
+  eao_audit_opts o = {.run = &j->scored.model,
                       .held_out = j->held,
                       .samples = (uint32_t)samples,
                       .trial_samples = (uint32_t)trial_samples,

@@ -90,6 +90,26 @@ void eao_cli_engine_close(eao_cli_engine *e) {
   memset(e, 0, sizeof *e);
 }
 
+int eao_cli_engine_twin(eao_cli_engine *e, eao_cli_engine *out) {
+  memset(out, 0, sizeof *out);
+  if (!e->session) return 0;
+  size_t bytes = (eao_package_arena_bytes(&e->package) + 63) / 64 * 64;
+  void *arena = aligned_alloc(64, bytes ? bytes : 64);
+  eao_session *session = NULL;
+  if (!arena || eao_session_create(&e->package, arena, bytes, &session) != EAO_OK) {
+    free(arena);
+    return eao_cli_fail(e->c, EAO_ERR_NOMEM);
+  }
+  *out = *e;
+  out->arena = arena;
+  out->session = session;
+  /* The rest belongs to e. */
+  out->model = NULL;
+  out->compiled = NULL;
+  out->package_open = false;
+  return 0;
+}
+
 static size_t bytes_of(const eao_tensor *t) {
   return (size_t)(eao_tensor_elements(t) * eao_dtype_bits(t->dtype) + 7) / 8;
 }
@@ -114,18 +134,19 @@ eao_status eao_cli_engine_run(eao_cli_engine *e, const eao_tensor *in, eao_tenso
   return eao_runner_run(e->runner, in, e->n_in, out, e->n_out);
 }
 
-/* ---- one input, one output ---- */
+/* ---- one input, chosen outputs ---- */
 
 static eao_status run_scored(void *user, const eao_tensor *in, eao_tensor *out) {
   eao_cli_scored *s = user;
+  if (s->all) return eao_cli_engine_run(s->engine, in, out);
   eao_status st = eao_cli_engine_run(s->engine, in, s->out);
   if (st == EAO_OK) *out = s->out[s->output];
   return st;
 }
 
-int eao_cli_scored_open(eao_cli *c, eao_cli_engine *engine, eao_cli_scored *s) {
+int eao_cli_scored_open(eao_cli *c, eao_cli_engine *engine, bool all, eao_cli_scored *s) {
   int64_t output = 0;
-  *s = (eao_cli_scored){.engine = engine};
+  *s = (eao_cli_scored){.engine = engine, .all = all && !eao_cli_has(c, "output-index")};
   if (engine->n_in != 1)
     return eao_cli_usage(c, "the model has %u inputs; data sets are for models with one",
                          engine->n_in);
@@ -133,14 +154,14 @@ int eao_cli_scored_open(eao_cli *c, eao_cli_engine *engine, eao_cli_scored *s) {
     return EAO_EXIT_USAGE;
   s->output = (uint32_t)output;
   s->out = calloc(engine->n_out + 1, sizeof *s->out);
+  s->model = (eao_eval_model){.run = run_scored,
+                              .user = s,
+                              .input = &engine->in_type[0],
+                              .n_out = s->all ? engine->n_out : 1};
   return s->out ? 0 : eao_cli_fail(c, EAO_ERR_NOMEM);
 }
 
 void eao_cli_scored_close(eao_cli_scored *s) {
   free(s->out);
   s->out = NULL;
-}
-
-eao_eval_model eao_cli_scored_model(eao_cli_scored *s) {
-  return (eao_eval_model){run_scored, s, &s->engine->in_type[0]};
 }

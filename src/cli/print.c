@@ -232,13 +232,15 @@ json_t *eao_cli_json_value(const eao_value_info *v) {
 void eao_cli_progress(eao_cli *c, const char *what, uint64_t done, uint64_t total) {
   static struct timespec start, last;
   static bool shown;
+  static uint64_t before;
   struct timespec now;
   if (!c->tty_error) return;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if (done == 0) {
+  if (done == 0 || !start.tv_sec || done < before) { /* something new begins */
     start = last = now;
     shown = false;
   }
+  before = done;
   double t = (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
   double since = (double)(now.tv_sec - last.tv_sec) + 1e-9 * (double)(now.tv_nsec - last.tv_nsec);
   if (done >= total) {

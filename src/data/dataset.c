@@ -140,7 +140,10 @@ static eao_status load(eao_dataset *d) {
     EAO_TRY(set_list(d));
     if (d->labels != SET_LABELS_FILE) EAO_TRY(set_label_items(d));
   }
-  if (d->labels == SET_LABELS_FILE) EAO_TRY(set_load_labels(d));
+  if (d->labels == SET_LABELS_FILE && d->label_kind != SET_KIND_CLASS)
+    EAO_TRY(set_load_truth(d));
+  else if (d->labels == SET_LABELS_FILE)
+    EAO_TRY(set_load_labels(d));
   if (d->labels == SET_LABELS_NONE) {
     eao_free(d->ctx, d->label);
     d->label = NULL;
@@ -212,6 +215,8 @@ eao_status eao_dataset_open(eao_ctx *ctx, const char *path, const eao_dataset_op
   d->ctx = ctx;
   d->metric = "";
   d->split_count = -1;
+  d->blank = -1;
+  d->detect = (eao_detect_spec){.background = -1, .nms = 0.5F};
   eao_arena_init(&d->arena, ctx);
   eao_status s = open_set(d, path, opts);
   if (s != EAO_OK) {
@@ -229,6 +234,8 @@ void eao_dataset_close(eao_dataset *d) {
   eao_free(d->ctx, d->item);
   eao_free(d->ctx, d->label);
   eao_free(d->ctx, d->index);
+  eao_free(d->ctx, (void *)(uintptr_t)d->text);
+  eao_free(d->ctx, d->box);
   eao_free(d->ctx, (void *)(uintptr_t)d->classes.at);
   eao_arena_deinit(&d->arena);
   eao_free(d->ctx, d);
@@ -249,6 +256,10 @@ eao_dataset_info eao_dataset_get(const eao_dataset *d) {
                             .labels = d->label != NULL,
                             .sample_rate_hz = (int32_t)d->sample_rate,
                             .pixels = d->x.data ? d->pixels : d->format == SET_IMAGES,
+                            .texts = d->text != NULL,
+                            .boxes = d->n_box > 0,
+                            .label_offset = d->label_offset,
+                            .blank = d->blank,
                             .metric = d->metric};
 }
 
@@ -260,7 +271,7 @@ void eao_dataset_set_label_offset(eao_dataset *d, int64_t offset) {
   d->label_offset = offset;
 }
 
-static int64_t position(const eao_dataset *d, int64_t i) {
+int64_t set_position(const eao_dataset *d, int64_t i) {
   return d->index ? d->index[d->first + i] : d->first + i;
 }
 
@@ -280,7 +291,7 @@ int64_t eao_dataset_spread(int64_t n, int64_t k) {
 }
 
 int64_t eao_dataset_label(const eao_dataset *d, int64_t i) {
-  int64_t label = d->label ? d->label[position(d, i)] : -1;
+  int64_t label = d->label ? d->label[set_position(d, i)] : -1;
   return label < 0 ? -1 : label + d->label_offset;
 }
 
@@ -290,7 +301,7 @@ const char *eao_dataset_class(const eao_dataset *d, int64_t label) {
 }
 
 const char *eao_dataset_name(const eao_dataset *d, int64_t i) {
-  return d->x.data || i < 0 || i >= d->n ? "" : d->item[position(d, i)].name;
+  return d->x.data || i < 0 || i >= d->n ? "" : d->item[set_position(d, i)].name;
 }
 
 int32_t eao_dataset_rate_hz(const eao_dataset *d) {
@@ -326,7 +337,7 @@ eao_status eao_dataset_sample(eao_dataset *d, int64_t i, eao_tensor *out) {
   memset(out, 0, sizeof *out);
   if (i < 0 || i >= d->n)
     return eao_fail(d->ctx, EAO_ERR_ARG, "sample %lld of %lld", (long long)i, (long long)d->n);
-  int64_t at = position(d, i);
+  int64_t at = set_position(d, i);
   return d->x.data ? array_sample(d, at, out) : file_sample(d, &d->item[at], out);
 }
 

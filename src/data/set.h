@@ -26,6 +26,13 @@ typedef enum set_labels {
   SET_LABELS_FILE,
 } set_labels;
 
+/* What a label file holds. */
+typedef enum set_kind {
+  SET_KIND_CLASS = 0,
+  SET_KIND_TEXT,
+  SET_KIND_BOXES,
+} set_kind;
+
 enum { SET_CLASSES_MAX = 1 << 20, SET_FILES_MAX = 1 << 24, SET_PATH_MAX = 4096 };
 
 /* A growing list of texts in the set's arena. */
@@ -57,6 +64,9 @@ struct eao_dataset {
   float scale[1];
   int32_t zero[1];
   eao_image_spec image;
+  set_kind label_kind;
+  int64_t blank;
+  eao_detect_spec detect;
   bool label_found; /* label_file is a path, not a name of the description */
 
   /* Samples: x [total, ...] or files. */
@@ -66,7 +76,10 @@ struct eao_dataset {
   uint32_t n_item, cap_item;
   eao_file tar; /* mapped; data NULL: none */
   int64_t total;
-  int64_t *label; /* total entries, or NULL */
+  int64_t *label;    /* total entries, or NULL */
+  const char **text; /* the same */
+  eao_box *box;      /* sorted by image */
+  uint32_t n_box, cap_box;
   int64_t *index; /* of the split: n entries, or NULL: first, first + 1, ... */
   int64_t first, n;
   int32_t rate_hz; /* of the audio sample read last */
@@ -78,6 +91,17 @@ eao_status set_path(eao_dataset *d, const char *name, char out[SET_PATH_MAX]);
 /* The number that all of a text is. */
 bool set_number(const char *text, double *out);
 bool set_ends_with(const char *s, const char *end);
+typedef struct set_lines {
+  const char *p, *end;
+} set_lines;
+/* The next line that is not empty, without its end; copied to buf, so that it ends with NUL. */
+bool set_next_line(set_lines *l, char *buf, size_t cap);
+/* Cuts a line into fields at its first separator of , ; tab; quotes around a field go. */
+uint32_t set_cut(char *line, char **field, uint32_t cap);
+/* Number of a class by name or as a number; a new name is added. */
+eao_status set_class_of(eao_dataset *d, const char *text, int64_t *out);
+/* Where sample i of the split is among all. */
+int64_t set_position(const eao_dataset *d, int64_t i);
 /* Contents of a file, inflated when it is gzipped. Free *out with eao_free when *owned, else
  * unmap. */
 typedef struct set_blob {
@@ -106,5 +130,7 @@ eao_status set_list(eao_dataset *d);
 eao_status set_label_items(eao_dataset *d);
 /* Labels out of d->label_file: IDX, .npy, text or raw bytes. */
 eao_status set_load_labels(eao_dataset *d);
+/* The same for texts and boxes. */
+eao_status set_load_truth(eao_dataset *d);
 
 #endif

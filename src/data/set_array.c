@@ -250,12 +250,7 @@ bool set_number(const char *text, double *out) {
   return end != text && *end == 0;
 }
 
-typedef struct lines {
-  const char *p, *end;
-} lines;
-
-/* The next line that is not empty, without its end; copied to buf, so that it ends with NUL. */
-static bool next_line(lines *l, char *buf, size_t cap) {
+bool set_next_line(set_lines *l, char *buf, size_t cap) {
   while (l->p < l->end) {
     const char *nl = memchr(l->p, '\n', (size_t)(l->end - l->p));
     size_t n = (size_t)((nl ? nl : l->end) - l->p);
@@ -271,8 +266,7 @@ static bool next_line(lines *l, char *buf, size_t cap) {
   return false;
 }
 
-/* Cuts a line into fields at its first separator of , ; tab; quotes around a field go. */
-static uint32_t cut(char *line, char **field, uint32_t cap) {
+uint32_t set_cut(char *line, char **field, uint32_t cap) {
   char sep = strchr(line, ',') ? ',' : strchr(line, ';') ? ';' : strchr(line, '\t') ? '\t' : ' ';
   uint32_t n = 0;
   for (char *p = line; p && n < cap;) {
@@ -306,7 +300,7 @@ static eao_status class_of(eao_dataset *d, const char *name, int64_t *out) {
   return set_names_add(d, &d->classes, name, strlen(name));
 }
 
-static eao_status csv_label(eao_dataset *d, const char *text, int64_t *out) {
+eao_status set_class_of(eao_dataset *d, const char *text, int64_t *out) {
   double v;
   if (d->classes.n == 0 && set_number(text, &v) && fabs(v) <= 0x1p53 && v == rint(v)) {
     *out = (int64_t)v;
@@ -321,7 +315,7 @@ static eao_status csv_row(eao_dataset *d, char **field, uint32_t n, int64_t row)
   for (uint32_t k = 0; k < n; k++) {
     double v;
     if (labelled && k == d->label_column) {
-      EAO_TRY(csv_label(d, field[k], &d->label[row]));
+      EAO_TRY(set_class_of(d, field[k], &d->label[row]));
       continue;
     }
     if (!set_number(field[k], &v))
@@ -334,12 +328,12 @@ static eao_status csv_row(eao_dataset *d, char **field, uint32_t n, int64_t row)
 
 /* Two passes over the text: counts rows, then reads them. */
 static eao_status csv_body(eao_dataset *d, const set_blob *b, char *line, char **field) {
-  lines l = {(const char *)b->p, (const char *)b->p + b->n};
+  set_lines l = {(const char *)b->p, (const char *)b->p + b->n};
   uint32_t columns = 0;
   int64_t rows = 0;
   bool head = false, labelled = d->labels != SET_LABELS_NONE && d->labels != SET_LABELS_FILE;
-  for (; next_line(&l, line, CSV_LINE); rows++) {
-    uint32_t n = cut(line, field, CSV_COLUMNS);
+  for (; set_next_line(&l, line, CSV_LINE); rows++) {
+    uint32_t n = set_cut(line, field, CSV_COLUMNS);
     double v;
     if (!rows && !columns) {
       columns = n;
@@ -358,10 +352,10 @@ static eao_status csv_body(eao_dataset *d, const set_blob *b, char *line, char *
                             &d->x));
   if (labelled && !(d->label = eao_alloc(d->ctx, (size_t)rows * sizeof *d->label)))
     return EAO_NOMEM(d->ctx);
-  l = (lines){(const char *)b->p, (const char *)b->p + b->n};
-  if (head) (void)next_line(&l, line, CSV_LINE);
-  for (int64_t r = 0; r < rows && next_line(&l, line, CSV_LINE); r++) {
-    uint32_t n = cut(line, field, CSV_COLUMNS);
+  l = (set_lines){(const char *)b->p, (const char *)b->p + b->n};
+  if (head) (void)set_next_line(&l, line, CSV_LINE);
+  for (int64_t r = 0; r < rows && set_next_line(&l, line, CSV_LINE); r++) {
+    uint32_t n = set_cut(line, field, CSV_COLUMNS);
     EAO_TRY(csv_row(d, field, n, r));
   }
   d->total = rows;
@@ -418,9 +412,9 @@ static int by_base_name(const void *a, const void *b) {
 static eao_status label_lines(eao_dataset *d, const set_blob *b, char *line,
                               const set_item **sorted) {
   char *field[64];
-  lines l = {(const char *)b->p, (const char *)b->p + b->n};
-  for (int64_t at = 0; next_line(&l, line, CSV_LINE); at++) {
-    uint32_t n = cut(line, field, EAO_COUNT(field));
+  set_lines l = {(const char *)b->p, (const char *)b->p + b->n};
+  for (int64_t at = 0; set_next_line(&l, line, CSV_LINE); at++) {
+    uint32_t n = set_cut(line, field, EAO_COUNT(field));
     int64_t k = at;
     if (n > 1 && d->n_item) {
       set_item want = {.name = field[0]};
@@ -432,7 +426,7 @@ static eao_status label_lines(eao_dataset *d, const set_blob *b, char *line,
     if (k >= d->total)
       return eao_fail(d->ctx, EAO_ERR_FORMAT, "more labels than samples (%lld)",
                       (long long)d->total);
-    EAO_TRY(csv_label(d, field[n >= 3 ? 2 : n - 1], &d->label[k]));
+    EAO_TRY(set_class_of(d, field[n >= 3 ? 2 : n - 1], &d->label[k]));
   }
   return EAO_OK;
 }

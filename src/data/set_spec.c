@@ -165,14 +165,35 @@ static eao_status read_preprocess(eao_dataset *d, eao_conf *c, const eao_conf_no
   return EAO_OK;
 }
 
+/* How the outputs of a detector are read. */
+static eao_status read_detections(eao_dataset *d, eao_conf *c, const eao_conf_node *n) {
+  static const char *const known[] = {"boxes", "background", "nms", NULL};
+  static const char *const orders[] = {"auto", "xyxy", "yxyx", "cxcywh", "xywh", NULL};
+  int order = 0;
+  int64_t background = d->detect.background;
+  double nms = (double)d->detect.nms;
+  EAO_TRY(eao_conf_only(c, n, known));
+  EAO_TRY(choose(c, n, "boxes", orders, &order));
+  EAO_TRY(eao_conf_integer(c, n, "background", 0, 1 << 20, &background));
+  EAO_TRY(eao_conf_number(c, n, "nms", 0, 1, &nms));
+  d->detect = (eao_detect_spec){(eao_box_order)order, background, (float)nms};
+  return EAO_OK;
+}
+
 static eao_status read_root(eao_dataset *d, eao_conf *c, const char *split) {
   static const char *const known[] = {
-      "format",     "data",  "labels", "classes", "label_column", "label_offset",
-      "dtype",      "shape", "scale",  "metric",  "zero_point",   "splits",
-      "preprocess", "name",  "source", "licence", "sample_rate",  NULL};
+      "format", "data",    "labels",      "classes",    "label_column", "label_offset", "dtype",
+      "shape",  "scale",   "metric",      "zero_point", "splits",       "preprocess",   "name",
+      "source", "licence", "sample_rate", "label_kind", "blank",        "detections",   NULL};
+  static const char *const kinds[] = {"class", "text", "boxes", NULL};
   const eao_conf_node *root = eao_conf_root(c), *prep = eao_conf_get(root, "preprocess");
-  int format = 0;
+  int format = 0, kind = 0;
   EAO_TRY(eao_conf_only(c, root, known));
+  EAO_TRY(choose(c, root, "label_kind", kinds, &kind));
+  d->label_kind = (set_kind)kind;
+  EAO_TRY(eao_conf_integer(c, root, "blank", 0, 1 << 20, &d->blank));
+  if (eao_conf_get(root, "detections"))
+    EAO_TRY(read_detections(d, c, eao_conf_get(root, "detections")));
   EAO_TRY(choose(c, root, "format", formats, &format));
   d->format = (set_format)format;
   EAO_TRY(read_source(d, c, root));

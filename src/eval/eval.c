@@ -1,11 +1,11 @@
 /* Runs a model over a data set and scores it. */
-#include <math.h>
+#include <pthread.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "eval/stats.h"
+#include "eval/tally.h"
 
-static const char *const names[] = {"", "top1", "top5", "auc", "mse", "sqnr", "agreement"};
+static const char *const names[] = {"",          "top1", "top5",  "auc",   "mse", "sqnr",
+                                    "agreement", "map",  "map50", "voc50", "wer", "cer"};
 
 eao_metric eao_metric_from_name(const char *name) {
   for (size_t i = 1; i < EAO_COUNT(names); i++)
@@ -17,194 +17,139 @@ const char *eao_metric_name(eao_metric m) {
   return names[(size_t)m < EAO_COUNT(names) ? m : 0];
 }
 
-/* Per sample, as the metric needs it. */
-typedef struct tally {
+/* ---- running ---- */
+
+/* What threads share. Everything but the runs themselves happens under the lock: contexts and data
+ * sets are not for several threads. Each sample's share is stored at its own place, so the scores
+ * do not depend on who ran what. */
+typedef struct eval_job {
   eao_ctx *ctx;
-  eao_metric metric;
-  int64_t n;
-  double *a, *b; /* top1, top5 | score | squared error, squared signal */
-  double *c;     /* agreement */
-  double *elements;
-  uint8_t *label;
-} tally;
+  eao_dataset *d;
+  const eao_eval_opts *o;
+  eval_tally *t;
+  pthread_mutex_t lock;
+  int64_t next, done, failed_at; /* first sample that failed; -1: none */
+  eao_status status;
+  char message[1024]; /* of that failure */
+  double seconds;
+} eval_job;
 
-static bool needs_reference(eao_metric m) {
-  return m == EAO_METRIC_MSE || m == EAO_METRIC_SQNR || m == EAO_METRIC_AGREEMENT;
-}
+typedef struct eval_worker {
+  eval_job *job;
+  const eao_eval_model *model, *reference; /* reference NULL: none */
+  eao_tensor *out, *ref_out;
+} eval_worker;
 
-static eao_status tally_init(tally *t, int64_t n) {
-  size_t bytes = (size_t)n * sizeof(double);
-  t->n = n;
-  t->a = eao_alloc(t->ctx, bytes);
-  t->b = eao_alloc(t->ctx, bytes);
-  t->c = eao_alloc(t->ctx, bytes);
-  t->elements = eao_alloc(t->ctx, bytes);
-  t->label = eao_alloc(t->ctx, (size_t)n);
-  return t->a && t->b && t->c && t->elements && t->label ? EAO_OK : EAO_NOMEM(t->ctx);
-}
-
-static void tally_deinit(tally *t) {
-  eao_free(t->ctx, t->a);
-  eao_free(t->ctx, t->b);
-  eao_free(t->ctx, t->c);
-  eao_free(t->ctx, t->elements);
-  eao_free(t->ctx, t->label);
-}
-
-/* Outputs that are larger than the label's, equal ones before it included. */
-static int64_t rank_of(const eao_tensor *out, int64_t label) {
-  int64_t n = eao_tensor_elements(out), rank = 0;
-  double v = eao_tensor_raw(out, label);
-  for (int64_t i = 0; i < n; i++) {
-    double u = eao_tensor_raw(out, i);
-    if (u > v || (u == v && i < label) || (v != v && i != label)) rank++;
-  }
-  return rank;
-}
-
-static int64_t largest(const eao_tensor *out) {
-  int64_t n = eao_tensor_elements(out), best = 0;
-  for (int64_t i = 1; i < n; i++)
-    if (eao_tensor_raw(out, i) > eao_tensor_raw(out, best)) best = i;
-  return best;
-}
-
-static eao_status add_top(tally *t, int64_t i, const eao_tensor *out, int64_t label) {
-  if (label < 0 || label >= eao_tensor_elements(out))
-    return eao_fail(t->ctx, EAO_ERR_SHAPE, "sample %lld has label %lld, the model has %lld outputs",
-                    (long long)i, (long long)label, (long long)eao_tensor_elements(out));
-  int64_t rank = rank_of(out, label);
-  t->a[i] = rank < 1;
-  t->b[i] = rank < 5;
-  return EAO_OK;
-}
-
-static eao_status add_auc(tally *t, int64_t i, const eao_tensor *in, const eao_tensor *out,
-                          int64_t label) {
-  int64_t n = eao_tensor_elements(out);
-  if (label < 0 || label > 1)
-    return eao_fail(t->ctx, EAO_ERR_SHAPE, "sample %lld has label %lld; AUC needs 0 and 1",
-                    (long long)i, (long long)label);
-  t->label[i] = (uint8_t)label;
-  if (n <= 2) {
-    t->a[i] = eao_tensor_real(out, n - 1);
-    return EAO_OK;
-  }
-  if (n != eao_tensor_elements(in))
-    return eao_fail(t->ctx, EAO_ERR_SHAPE, "AUC needs one score, the model has %lld outputs",
-                    (long long)n);
-  double sum = 0;
-  for (int64_t k = 0; k < n; k++) {
-    double e = eao_tensor_real(out, k) - eao_tensor_real(in, k);
-    sum += e * e;
-  }
-  t->a[i] = sum / (double)n;
-  return EAO_OK;
-}
-
-static eao_status add_difference(tally *t, int64_t i, const eao_tensor *out,
-                                 const eao_tensor *want) {
-  int64_t n = eao_tensor_elements(out);
-  if (n != eao_tensor_elements(want))
-    return eao_fail(t->ctx, EAO_ERR_SHAPE, "the models have %lld and %lld outputs", (long long)n,
-                    (long long)eao_tensor_elements(want));
-  for (int64_t k = 0; k < n; k++) {
-    double w = eao_tensor_real(want, k), e = eao_tensor_real(out, k) - w;
-    t->a[i] += e * e;
-    t->b[i] += w * w;
-  }
-  t->elements[i] = (double)n;
-  t->c[i] = largest(out) == largest(want);
-  return EAO_OK;
-}
-
-static eao_status run_one(eao_ctx *ctx, eao_dataset *d, const eao_eval_model *m, int64_t i,
-                          eao_tensor *in, eao_tensor *out, double *seconds) {
-  EAO_TRY(eao_dataset_input(d, i, m->input, in));
+/* Outside of the lock. */
+static eao_status run_model(const eao_eval_model *m, const eao_tensor *in, eao_tensor *out,
+                            double *seconds) {
   uint64_t start = eao_clock_ns();
   eao_status s = m->run(m->user, in, out);
   *seconds += (double)(eao_clock_ns() - start) * 1e-9;
-  return s == EAO_OK ? s : eao_fail_within(ctx, s, "sample %lld", (long long)i);
-}
-
-/* Entry i of the tally. */
-static eao_status add_sample(tally *t, eao_dataset *d, const eao_eval_model *m,
-                             const eao_eval_opts *o, int64_t i, double *seconds) {
-  eao_tensor in = {0}, out, ref_in = {0}, ref_out;
-  int64_t sample = o->sample ? o->sample[i] : i;
-  if (sample < 0 || sample >= eao_dataset_get(d).n)
-    return eao_fail(t->ctx, EAO_ERR_ARG, "the data have no sample %lld", (long long)sample);
-  eao_status s = run_one(t->ctx, d, m, sample, &in, &out, seconds);
-  int64_t label = eao_dataset_label(d, sample);
-  if (s == EAO_OK && needs_reference(t->metric)) {
-    double ignored = 0;
-    s = run_one(t->ctx, d, o->reference, sample, &ref_in, &ref_out, &ignored);
-    if (s == EAO_OK) s = add_difference(t, i, &out, &ref_out);
-  } else if (s == EAO_OK && t->metric == EAO_METRIC_AUC) {
-    s = add_auc(t, i, &in, &out, label);
-  } else if (s == EAO_OK) {
-    s = add_top(t, i, &out, label);
-  }
-  eao_tensor_destroy(t->ctx, &in);
-  eao_tensor_destroy(t->ctx, &ref_in);
   return s;
 }
 
-/* Ratios of sums over the samples: mean squared error and SQNR. */
-static void bootstrap_ratio(const double *num, const double *den, int64_t n, bool db,
-                            const eao_eval_opts *o, double *sorted, eao_score *out) {
-  eao_rng rng = {o->seed};
-  double a = 0, b = 0;
-  for (int64_t i = 0; i < n; i++) {
-    a += num[i];
-    b += den[i];
+static eao_status one_sample(eval_worker *w, int64_t i) {
+  eval_job *j = w->job;
+  eao_tensor in = {0}, ref_in = {0};
+  double seconds = 0, ignored = 0;
+  int64_t at = eval_sample(j->t, i);
+  eao_status s = eao_dataset_input(j->d, at, w->model->input, &in);
+  if (s == EAO_OK && w->reference) s = eao_dataset_input(j->d, at, w->reference->input, &ref_in);
+  if (s == EAO_OK) {
+    pthread_mutex_unlock(&j->lock);
+    s = run_model(w->model, &in, w->out, &seconds);
+    if (s == EAO_OK && w->reference) s = run_model(w->reference, &ref_in, w->ref_out, &ignored);
+    pthread_mutex_lock(&j->lock);
+    if (s != EAO_OK && !j->ctx->message[0]) (void)eao_fail(j->ctx, s, "%s", eao_status_name(s));
+    if (s != EAO_OK) s = eao_fail_within(j->ctx, s, "sample %lld", (long long)at);
   }
-  out->value = db ? 10 * log10(a / b) : a / b;
-  for (uint32_t r = 0; r < o->resamples; r++) {
-    a = b = 0;
-    for (int64_t i = 0; i < n; i++) {
-      uint64_t k = eao_rng_below(&rng, (uint64_t)n);
-      a += num[k];
-      b += den[k];
-    }
-    sorted[r] = db ? 10 * log10(a / b) : a / b;
-  }
-  eao_percentiles(sorted, o->resamples, &out->lo, &out->hi);
+  if (s == EAO_OK)
+    s = eval_tally_add(j->t, i, &in, w->out, w->model->n_out ? w->model->n_out : 1, w->ref_out);
+  j->seconds += seconds;
+  eao_tensor_destroy(j->ctx, &in);
+  eao_tensor_destroy(j->ctx, &ref_in);
+  return s;
 }
 
-static void add_score(eao_evaluation *e, eao_metric m, const double *values, int64_t n,
-                      const eao_eval_opts *o) {
-  eao_score *s = &e->score[e->n_score++];
-  s->metric = m;
-  eao_bootstrap_mean(values, n, o->resamples, o->seed, s);
+static void *work(void *user) {
+  eval_worker *w = user;
+  eval_job *j = w->job;
+  pthread_mutex_lock(&j->lock);
+  while (j->next < j->t->n && j->status == EAO_OK) {
+    int64_t i = j->next++;
+    eao_status s = one_sample(w, i);
+    j->done++;
+    if (s != EAO_OK && (j->failed_at < 0 || i < j->failed_at)) { /* as one thread would report */
+      j->failed_at = i;
+      j->status = s;
+      memcpy(j->message, j->ctx->message, sizeof j->message);
+    }
+    if (s == EAO_OK && j->o->progress)
+      j->o->progress(j->o->progress_user, (uint64_t)j->done, (uint64_t)j->t->n);
+  }
+  pthread_mutex_unlock(&j->lock);
+  return NULL;
 }
 
-static eao_status summarise(tally *t, const eao_eval_opts *o, eao_evaluation *e) {
-  if (t->metric == EAO_METRIC_AUC) {
-    e->n_score = 1;
-    return eao_auc(t->ctx, t->a, t->label, t->n, o->resamples, o->seed, &e->score[0]);
+static eao_status worker_init(eval_job *j, eval_worker *w, const eao_eval_model *m,
+                              const eao_eval_model *reference) {
+  eao_ctx *ctx = j->ctx;
+  *w = (eval_worker){.job = j, .model = m, .reference = reference};
+  w->out = eao_alloc(ctx, (m->n_out + (size_t)1) * sizeof *w->out);
+  w->ref_out = eao_alloc(ctx, ((reference ? reference->n_out : 0) + (size_t)1) * sizeof *w->out);
+  return w->out && w->ref_out ? EAO_OK : EAO_NOMEM(ctx);
+}
+
+/* n workers: this thread and n - 1 more. A thread that cannot be had only costs time. */
+static void run_workers(eval_worker *w, uint32_t n) {
+  enum { MOST = 64 };
+  pthread_t thread[MOST];
+  uint32_t started = 0;
+  for (uint32_t k = 1; k < n && started < MOST; k++)
+    if (pthread_create(&thread[started], NULL, work, &w[k]) == 0) started++;
+  work(&w[0]);
+  for (uint32_t k = 0; k < started; k++) pthread_join(thread[k], NULL);
+}
+
+static eao_status run_all(eval_job *j, const eao_eval_model *m) {
+  const eao_eval_opts *o = j->o;
+  bool ref = eval_needs_reference(j->t->metric);
+  uint32_t n = o->more && (!ref || o->more_reference) ? o->n_more + 1 : 1;
+  eval_worker *w = eao_alloc(j->ctx, n * sizeof *w);
+  eao_status s = w ? EAO_OK : EAO_NOMEM(j->ctx);
+  for (uint32_t k = 0; s == EAO_OK && k < n; k++)
+    s = worker_init(j, &w[k], k ? &o->more[k - 1] : m,
+                    !ref ? NULL
+                    : k  ? &o->more_reference[k - 1]
+                         : o->reference);
+  if (s == EAO_OK) {
+    pthread_mutex_init(&j->lock, NULL);
+    run_workers(w, n);
+    pthread_mutex_destroy(&j->lock);
+    s = j->status;
+    if (s != EAO_OK) memcpy(j->ctx->message, j->message, sizeof j->message);
   }
-  if (!needs_reference(t->metric)) {
-    add_score(e, EAO_METRIC_TOP1, t->a, t->n, o);
-    add_score(e, EAO_METRIC_TOP5, t->b, t->n, o);
-  } else {
-    double *work = eao_alloc(t->ctx, o->resamples * sizeof *work);
-    if (!work) return EAO_NOMEM(t->ctx);
-    e->score[0].metric = EAO_METRIC_MSE;
-    bootstrap_ratio(t->a, t->elements, t->n, false, o, work, &e->score[0]);
-    e->score[1].metric = EAO_METRIC_SQNR;
-    bootstrap_ratio(t->b, t->a, t->n, true, o, work, &e->score[1]);
-    e->n_score = 2;
-    eao_free(t->ctx, work);
-    add_score(e, EAO_METRIC_AGREEMENT, t->c, t->n, o);
+  for (uint32_t k = 0; w && k < n; k++) {
+    eao_free(j->ctx, w[k].out);
+    eao_free(j->ctx, w[k].ref_out);
   }
-  for (uint32_t i = 1; i < e->n_score; i++) /* what was asked for comes first */
-    if (e->score[i].metric == t->metric) {
-      eao_score first = e->score[i];
-      memmove(e->score + 1, e->score, i * sizeof first);
-      e->score[0] = first;
-    }
-  return EAO_OK;
+  eao_free(j->ctx, w);
+  return s;
+}
+
+/* ---- which metric ---- */
+
+static eao_status check_labels(eao_ctx *ctx, const eao_dataset_info *info, eao_metric m) {
+  const char *needs = eval_is_boxes(m) && !info->boxes  ? "true boxes (label_kind: boxes)"
+                      : eval_is_text(m) && !info->texts ? "true texts (label_kind: text)"
+                      : !eval_is_boxes(m) && !eval_is_text(m) && !info->labels ? "labels"
+                                                                               : NULL;
+  if (!needs) return EAO_OK;
+  return eao_fail(ctx, EAO_ERR_ARG,
+                  "%s needs %s, the data have none; a description (dataset.yaml) says where they "
+                  "are, or compare with another model (--reference)",
+                  eao_metric_name(m), needs);
 }
 
 static eao_status choose_metric(eao_ctx *ctx, const eao_dataset_info *info, eao_eval_opts *o) {
@@ -213,16 +158,27 @@ static eao_status choose_metric(eao_ctx *ctx, const eao_dataset_info *info, eao_
     if (o->metric == EAO_METRIC_NONE)
       return eao_fail(ctx, EAO_ERR_UNSUPPORTED, "the data set asks for metric '%s'", info->metric);
   }
-  if (o->metric == EAO_METRIC_NONE) o->metric = info->labels ? EAO_METRIC_TOP1 : EAO_METRIC_SQNR;
-  if (needs_reference(o->metric)) {
-    if (!o->reference)
-      return eao_fail(ctx, EAO_ERR_ARG, "%s needs a reference model%s", eao_metric_name(o->metric),
-                      info->labels ? "" : "; the data have no labels");
-  } else if (!info->labels) {
-    return eao_fail(ctx, EAO_ERR_ARG, "%s needs labels, the data have none",
-                    eao_metric_name(o->metric));
-  }
+  if (o->metric == EAO_METRIC_NONE)
+    o->metric = info->boxes    ? EAO_METRIC_MAP
+                : info->texts  ? EAO_METRIC_WER
+                : info->labels ? EAO_METRIC_TOP1
+                               : EAO_METRIC_SQNR;
   if (!o->resamples) o->resamples = 1000;
+  if (!eval_needs_reference(o->metric)) return check_labels(ctx, info, o->metric);
+  if (o->reference) return EAO_OK;
+  if (info->labels)
+    return eao_fail(ctx, EAO_ERR_ARG, "%s needs a reference model (--reference)",
+                    eao_metric_name(o->metric));
+  return eao_fail(ctx, EAO_ERR_ARG,
+                  "the data have no labels: say where they are in a description (dataset.yaml), or "
+                  "name a model to compare with (--reference)");
+}
+
+static eao_status check_samples(eao_ctx *ctx, const eao_dataset_info *info,
+                                const eao_eval_opts *o) {
+  for (int64_t i = 0; o->sample && i < o->n_sample; i++)
+    if (o->sample[i] < 0 || o->sample[i] >= info->n)
+      return eao_fail(ctx, EAO_ERR_ARG, "the data have no sample %lld", (long long)o->sample[i]);
   return EAO_OK;
 }
 
@@ -232,18 +188,20 @@ eao_status eao_eval(eao_ctx *ctx, eao_dataset *d, const eao_eval_model *m,
   eao_dataset_info info = eao_dataset_get(d);
   memset(out, 0, sizeof *out);
   EAO_TRY(choose_metric(ctx, &info, &o));
-  tally t = {.ctx = ctx, .metric = o.metric};
+  EAO_TRY(check_samples(ctx, &info, &o));
+  eval_tally t = {.ctx = ctx, .d = d, .info = info, .metric = o.metric, .sample = o.sample};
+  eval_job job = {.ctx = ctx, .d = d, .o = &o, .t = &t, .failed_at = -1};
   int64_t n = o.sample ? o.n_sample : info.n;
-  eao_status s = tally_init(&t, n);
-  for (int64_t i = 0; s == EAO_OK && i < n; i++) {
-    s = add_sample(&t, d, m, &o, i, &out->seconds);
-    if (s == EAO_OK && o.progress) o.progress(o.progress_user, (uint64_t)i + 1, (uint64_t)n);
-  }
-  if (s == EAO_OK) s = summarise(&t, &o, out);
+  eao_status s = eval_tally_init(&t, n);
+  if (s == EAO_OK && o.progress) o.progress(o.progress_user, 0, (uint64_t)n);
+  ctx->message[0] = 0; /* a run that fails may leave none */
+  if (s == EAO_OK) s = run_all(&job, m);
+  if (s == EAO_OK) s = eval_tally_scores(&t, &o, out);
   if (s == EAO_OK && o.out_value && (o.metric == EAO_METRIC_TOP1 || o.metric == EAO_METRIC_TOP5))
     for (int64_t i = 0; i < n; i++)
       o.out_value[i] = (float)(o.metric == EAO_METRIC_TOP1 ? t.a[i] : t.b[i]);
   out->n = n;
-  tally_deinit(&t);
+  out->seconds = job.seconds;
+  eval_tally_deinit(&t);
   return s;
 }

@@ -51,7 +51,7 @@ static void accuracy(void **state) {
   (void)state;
   eao_dataset *d;
   eao_evaluation e, again;
-  eao_eval_model m = {answer, NULL, &input};
+  eao_eval_model m = {.run = answer, .user = NULL, .input = &input};
   assert_int_equal(eao_dataset_open(ctx, path, NULL, &d), EAO_OK);
   assert_int_equal(eao_eval(ctx, d, &m, NULL, &e), EAO_OK);
   assert_int_equal(e.n, 200);
@@ -75,7 +75,8 @@ static void against_a_reference(void **state) {
   eao_dataset *d;
   eao_evaluation e;
   double bias = 0.25;
-  eao_eval_model m = {answer, &bias, &input}, ref = {answer, NULL, &input};
+  eao_eval_model m = {.run = answer, .user = &bias, .input = &input},
+                 ref = {.run = answer, .input = &input};
   eao_eval_opts o = {.metric = EAO_METRIC_SQNR, .reference = &ref};
   assert_int_equal(eao_dataset_open(ctx, path, NULL, &d), EAO_OK);
   assert_int_equal(eao_eval(ctx, d, &m, &o, &e), EAO_OK);

@@ -202,9 +202,10 @@ typedef struct runner {
   eao_package package;
   bool is_open;
   eao_session *session;
-  void *block, *pool_block;
-  eao_pool *pool;
+  void *block;
 } runner;
+
+enum { RUNNERS_MAX = 8 };
 
 static void *aligned(void *block) {
   return (char *)block + (ALIGN - (uintptr_t)block % ALIGN) % ALIGN;
@@ -214,22 +215,20 @@ static eao_status run_one(void *user, const eao_tensor *in, eao_tensor *out) {
   runner *r = user;
   const eao_tensor *to = eao_session_input(r->session, 0);
   uint64_t n = 1;
-  if (eao_search_out_of_time(r->s))
-    return eao_fail(r->s->ctx, EAO_ERR_BUDGET, "not measured: out of time");
+  if (eao_search_out_of_time(r->s)) return EAO_ERR_BUDGET;
   for (int32_t i = 0; i < to->rank; i++) n *= (uint64_t)to->dim[i];
   memcpy(to->data, in->data, (size_t)((n * (uint64_t)eao_dtype_bits(to->dtype) + 7) / 8));
   eao_session_reset(r->session);
   eao_status st = eao_session_run(r->session);
-  if (st != EAO_OK) return eao_fail(r->s->ctx, st, "%s", eao_session_message(r->session));
-  *out = *eao_session_output(r->session, 0);
-  return EAO_OK;
+  if (st == EAO_OK) *out = *eao_session_output(r->session, 0);
+  return st; /* no message: the context belongs to another thread */
 }
 
 static void on_eval(void *user, uint64_t done, uint64_t total) {
   eao_search_progress(user, "accuracy", done, total);
 }
 
-static eao_status open_session(runner *r, const eao_compiled *c, uint32_t threads) {
+static eao_status open_session(runner *r, const eao_compiled *c) {
   size_t size;
   const void *data = eao_compiled_data(c, &size);
   eao_status st = eao_package_open_memory(&r->package, data, size);
@@ -238,20 +237,10 @@ static eao_status open_session(runner *r, const eao_compiled *c, uint32_t thread
   size_t n = eao_package_arena_bytes(&r->package);
   r->block = n < SIZE_MAX - ALIGN ? eao_alloc(r->s->ctx, n + ALIGN) : NULL;
   if (!r->block) return EAO_NOMEM(r->s->ctx);
-  EAO_TRY(eao_session_create(&r->package, aligned(r->block), n, &r->session));
-  if (threads < 2) return EAO_OK;
-  size_t bytes = eao_pool_bytes(threads);
-  r->pool_block = eao_alloc(r->s->ctx, bytes + ALIGN);
-  if (!r->pool_block) return EAO_NOMEM(r->s->ctx);
-  /* Without the threads it is only slower. */
-  if (eao_pool_create(aligned(r->pool_block), bytes, threads, &r->pool) == EAO_OK)
-    eao_session_set_pool(r->session, r->pool);
-  return EAO_OK;
+  return eao_session_create(&r->package, aligned(r->block), n, &r->session);
 }
 
 static void close_session(runner *r) {
-  eao_pool_destroy(r->pool);
-  eao_free(r->s->ctx, r->pool_block);
   eao_free(r->s->ctx, r->block);
   if (r->is_open) eao_package_close(&r->package);
 }
@@ -260,8 +249,9 @@ static bool is_share(eao_metric m) {
   return m == EAO_METRIC_TOP1 || m == EAO_METRIC_TOP5;
 }
 
-/* Samples [from, n) of the order, all of them for metrics that are no means. */
-static eao_status score(eao_search *s, eao_variant *v, runner *r, uint64_t n, eao_grade *out) {
+/* Samples [from, n) of the order, all of them for metrics that are no means; n_run at a time. */
+static eao_status score(eao_search *s, eao_variant *v, runner *r, uint32_t n_run, uint64_t n,
+                        eao_grade *out) {
   eao_tensor type = *eao_session_input(r->session, 0);
   type.data = NULL;
   uint64_t from = v->each && is_share(s->metric) ? v->grade.n : 0;
@@ -269,16 +259,20 @@ static eao_status score(eao_search *s, eao_variant *v, runner *r, uint64_t n, ea
   if (!each) return EAO_NOMEM(s->ctx);
   v->each = each;
   if (v->grade.each) v->grade.each = each;
-  eao_eval_model m = {run_one, r, &type};
+  eao_eval_model m[RUNNERS_MAX];
+  for (uint32_t i = 0; i < n_run; i++)
+    m[i] = (eao_eval_model){.run = run_one, .user = &r[i], .input = &type};
   eao_eval_opts o = {.metric = s->metric,
                      .seed = s->opts->seed,
+                     .more = m + 1,
+                     .n_more = n_run - 1,
                      .sample = s->order + from,
                      .n_sample = (int64_t)(n - from),
                      .out_value = each + from,
                      .progress = on_eval,
                      .progress_user = s};
   eao_evaluation e;
-  EAO_TRY(eao_eval(s->ctx, s->eval_data, &m, &o, &e));
+  EAO_TRY(eao_eval(s->ctx, s->eval_data, &m[0], &o, &e));
   s->metric = e.score[0].metric;
   if (is_share(s->metric)) {
     double *values = eao_alloc(s->ctx, n * sizeof *values);
@@ -355,7 +349,6 @@ static eao_status recall_grade(eao_search *s, eao_variant *v, uint64_t n, eao_gr
 
 /* Accuracy is measured on this machine, whatever the target: integers are the same everywhere. */
 eao_status eao_variant_grade(eao_search *s, uint32_t i, uint64_t n, eao_grade *out) {
-  enum { BIG = 20000000 };
   eao_variant *v = &s->variant[i];
   bool there;
   EAO_TRY(recall_grade(s, v, n, out, &there));
@@ -364,14 +357,16 @@ eao_status eao_variant_grade(eao_search *s, uint32_t i, uint64_t n, eao_grade *o
     return EAO_OK;
   }
   eao_built b = {0};
-  eao_model_stats stats;
-  EAO_TRY(eao_model_stats_get(v->model, &stats));
-  uint32_t threads = stats.macs > BIG ? s->cores : 1;
-  eao_status st = eao_variant_compile(s, i, &(eao_compile_opts){.threads = threads}, &b);
-  runner r = {.s = s};
-  if (st == EAO_OK) st = open_session(&r, b.compiled, threads);
-  if (st == EAO_OK) st = score(s, v, &r, n, out);
-  close_session(&r);
+  /* A session a core: samples side by side gain more than threads within one. */
+  uint32_t n_run = s->cores < 1 ? 1 : s->cores > RUNNERS_MAX ? RUNNERS_MAX : s->cores;
+  eao_status st = eao_variant_compile(s, i, &(eao_compile_opts){.threads = 1}, &b);
+  runner r[RUNNERS_MAX];
+  for (uint32_t k = 0; k < n_run; k++) {
+    r[k] = (runner){.s = s};
+    if (st == EAO_OK) st = open_session(&r[k], b.compiled);
+  }
+  if (st == EAO_OK) st = score(s, v, r, n_run, n, out);
+  for (uint32_t k = 0; k < n_run; k++) close_session(&r[k]);
   eao_built_free(&b);
   if (st == EAO_ERR_BUDGET) { /* what was known before stays */
     *out = v->grade;

@@ -89,7 +89,7 @@ static const eao_tensor input = {.dtype = EAO_F32, .rank = 2, .dim = {1, WIDTH}}
 static unsigned long long audited(const fault *f, const fault *held) {
   eao_dataset *d, *h = NULL;
   eao_audit_report *r;
-  eao_eval_model m = {answer, NULL, &input};
+  eao_eval_model m = {.run = answer, .user = NULL, .input = &input};
   unsigned long long found = 0;
   write_table(path, f, 0);
   if (held) write_table(held_path, held, 1000);
