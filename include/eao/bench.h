@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "eao/eao.h"
+#include "eao/sensors.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,6 +23,7 @@ typedef struct eao_bench_opts {
   double sustained_s; /* > 0: goes on for this long and logs each second */
   uint64_t seed;      /* of the random inputs */
   bool profile;       /* time each step too */
+  const char *sysfs;  /* root of sensor files; NULL: see eao/sensors.h */
   bool self_test;     /* first run the package's own known-good run; fails when it differs */
   void (*progress)(void *user, double done); /* share of the work done; NULL: none */
   void *user;
@@ -36,7 +37,7 @@ typedef struct eao_bench_step {
 typedef struct eao_bench_second {
   double at_s, latency_ms; /* since the start; median of that second */
   double temperature_c;    /* hottest zone; NaN: no sensor */
-  double clock_mhz;        /* of the first CPU; NaN: not known */
+  double clock_mhz;        /* mean over the CPUs; NaN: not known */
   uint32_t runs;
 } eao_bench_second;
 
@@ -55,6 +56,10 @@ typedef struct eao_bench {
   eao_bench_second *second;
   uint32_t n_second;
   double slowdown; /* sustained: last tenth's latency over the first tenth's; 0: not measured */
+  eao_thermal_verdict thermal; /* sustained */
+  double energy_mj; /* of a run: what the meter counted during the timed runs, all of the machine
+                       included, over their number; NaN: no meter */
+  char energy_source[160]; /* the meter's name; "" none */
 } eao_bench;
 
 /* Measures the package in the file. EAO_ERR_FORMAT when it is invalid, EAO_ERR_INTERNAL when the

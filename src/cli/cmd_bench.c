@@ -64,10 +64,6 @@ static json_t *seconds_json(const eao_bench *b) {
   return a;
 }
 
-static const char *verdict(double slowdown) {
-  return slowdown > 1.1 ? "throttled" : slowdown > 1.03 ? "slower towards the end" : "steady";
-}
-
 static json_t *to_json(const eao_bench *b, bool self_test) {
   json_t *j = json_object(), *steps = json_array();
   json_object_set_new(j, "latency_p50_ms", eao_cli_real(b->p50_ms));
@@ -83,6 +79,8 @@ static json_t *to_json(const eao_bench *b, bool self_test) {
   json_object_set_new(j, "rss_peak_kib", eao_cli_real(b->rss_peak_kib));
   json_object_set_new(j, "session_bytes", json_integer((json_int_t)b->arena_bytes));
   json_object_set_new(j, "threads", json_integer(b->threads));
+  json_object_set_new(j, "energy_mj", eao_cli_real(b->energy_mj));
+  json_object_set_new(j, "energy_source", eao_cli_string(b->energy_source));
   json_object_set_new(j, "precision", json_null());
   if (self_test) json_object_set_new(j, "self_test", json_string("passed"));
   for (uint32_t i = 0; i < b->n_step; i++) {
@@ -95,7 +93,7 @@ static json_t *to_json(const eao_bench *b, bool self_test) {
   if (b->n_second) {
     json_t *s = json_object();
     json_object_set_new(s, "slowdown", eao_cli_real(b->slowdown));
-    json_object_set_new(s, "verdict", json_string(verdict(b->slowdown)));
+    json_object_set_new(s, "verdict", json_string(eao_thermal_name(b->thermal)));
     json_object_set_new(s, "seconds", seconds_json(b));
     json_object_set_new(j, "sustained", s);
   }
@@ -343,6 +341,9 @@ static void print_sustained(const json_t *j) {
     printf("temperature  %.0f to %.0f degrees C\n", t0, t1);
   else
     printf("temperature  no sensor found\n");
+  double c0 = number_of(json_array_get(a, 0), "clock_mhz"),
+         c1 = number_of(json_array_get(a, n - 1), "clock_mhz");
+  if (c0 > 0) printf("clock        %.0f to %.0f MHz\n", c0, c1);
 }
 
 static int print_table(eao_cli *c, json_t *j) {
@@ -365,6 +366,12 @@ static int print_table(eao_cli *c, json_t *j) {
   printf("\nmemory       %s at most in the process, %s of it the session\n",
          eao_cli_bytes((uint64_t)(number_of(j, "rss_peak_kib") * 1024), a),
          eao_cli_bytes((uint64_t)number_of(j, "session_bytes"), b));
+  const char *meter = json_string_value(json_object_get(j, "energy_source"));
+  if (meter && *meter)
+    printf("energy       %.4g mJ a run (%s, all of the machine)\n", number_of(j, "energy_mj"),
+           meter);
+  else
+    printf("energy       no meter found\n");
   if (json_object_get(j, "self_test")) printf("self-test    passed\n");
   print_sustained(j);
   print_steps(c, j, (size_t)most);

@@ -1,6 +1,5 @@
 #include "eao/bench.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@ typedef struct bench {
   bool is_open;
   void *block; /* holds the arena at its first aligned place */
   eao_session *session;
+  eao_meter *meter;
   void *pool_memory;
   eao_pool *pool;
   eao_tensor *input; /* written before each run */
@@ -128,13 +128,16 @@ static eao_status warm_up(bench *b) {
   return EAO_OK;
 }
 
+/* Energy is counted over the timed runs; reading the meter is not timed. */
 static eao_status measure(bench *b) {
+  eao_meter_start(b->meter);
   uint64_t start = eao_clock_ns();
   double elapsed = 0, sum = 0;
   while ((b->n_time < b->o.runs || elapsed < b->o.seconds) && b->n_time < RUNS_MAX) {
     double t = 0;
     EAO_TRY(run_once(b, &t));
     EAO_TRY(keep_time(b, t));
+    eao_meter_sample(b->meter);
     sum += t;
     elapsed = ms(eao_clock_ns() - start) / 1000;
     double by_runs = (double)b->n_time / b->o.runs, by_time = elapsed / b->o.seconds;
@@ -142,6 +145,8 @@ static eao_status measure(bench *b) {
   }
   eao_bench *r = b->out;
   uint32_t n = b->n_time;
+  r->energy_mj = eao_meter_stop(b->meter) / n;
+  snprintf(r->energy_source, sizeof r->energy_source, "%s", eao_meter_name(b->meter));
   qsort(b->time, n, sizeof *b->time, by_value);
   r->runs = n;
   r->mean_ms = sum / n;
@@ -209,29 +214,6 @@ static eao_status profile(bench *b) {
 
 /* ---- sustained ---- */
 
-static double read_number(const char *path) {
-  FILE *f = fopen(path, "re");
-  double v = NAN;
-  if (f && fscanf(f, "%lf", &v) != 1) v = NAN;
-  if (f) fclose(f);
-  return v;
-}
-
-static double temperature(void) {
-  double hottest = NAN;
-  DIR *d = opendir("/sys/class/thermal");
-  struct dirent *e;
-  while (d && (e = readdir(d))) {
-    char path[300];
-    if (strncmp(e->d_name, "thermal_zone", 12) != 0) continue;
-    snprintf(path, sizeof path, "/sys/class/thermal/%.200s/temp", e->d_name);
-    double v = read_number(path) / 1000;
-    if (!(v <= hottest)) hottest = v;
-  }
-  if (d) closedir(d);
-  return hottest;
-}
-
 static eao_status one_second(bench *b, double at, double until, eao_bench_second *out) {
   uint64_t start = eao_clock_ns();
   b->n_time = 0;
@@ -241,12 +223,12 @@ static eao_status one_second(bench *b, double at, double until, eao_bench_second
     EAO_TRY(keep_time(b, t));
   } while (ms(eao_clock_ns() - start) < (until < 1 ? until : 1) * 1000);
   qsort(b->time, b->n_time, sizeof *b->time, by_value);
-  *out = (eao_bench_second){
-      .at_s = at,
-      .latency_ms = percentile(b->time, b->n_time, 50),
-      .temperature_c = temperature(),
-      .clock_mhz = read_number("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq") / 1000,
-      .runs = b->n_time};
+  eao_heat heat = eao_heat_read(b->o.sysfs);
+  *out = (eao_bench_second){.at_s = at,
+                            .latency_ms = percentile(b->time, b->n_time, 50),
+                            .temperature_c = heat.temperature_c,
+                            .clock_mhz = heat.clock_mhz,
+                            .runs = b->n_time};
   return EAO_OK;
 }
 
@@ -260,6 +242,7 @@ static eao_status sustain(bench *b) {
   eao_bench *r = b->out;
   uint32_t cap = 0;
   uint64_t start = eao_clock_ns();
+  eao_heat cold = eao_heat_read(b->o.sysfs);
   double at = 0;
   while (at < b->o.sustained_s && r->n_second < SECONDS_MAX) {
     EAO_TRY(eao_grow(b->ctx, (void **)&r->second, &cap, r->n_second + 1, sizeof *r->second));
@@ -271,6 +254,8 @@ static eao_status sustain(bench *b) {
   uint32_t tenth = r->n_second / 10 ? r->n_second / 10 : 1;
   r->slowdown =
       mean_latency(r->second + r->n_second - tenth, tenth) / mean_latency(r->second, tenth);
+  eao_heat hot = eao_heat_read(b->o.sysfs);
+  r->thermal = eao_thermal_judge(r->slowdown, &cold, &hot);
   return EAO_OK;
 }
 
@@ -296,6 +281,7 @@ static eao_status bench_all(bench *b, const char *path) {
   EAO_TRY(load(b, path));
   if (b->o.self_test) EAO_TRY(self_test(b));
   EAO_TRY(make_inputs(b));
+  EAO_TRY(eao_meter_open(b->ctx, b->o.sysfs, &b->meter));
   EAO_TRY(warm_up(b));
   EAO_TRY(measure(b));
   b->out->rss_peak_kib = peak_rss_kib();
@@ -320,6 +306,7 @@ eao_status eao_bench_package(eao_ctx *ctx, const char *path, const eao_bench_opt
   eao_free(ctx, b.time);
   eao_free(ctx, b.step_ns);
   eao_pool_destroy(b.pool);
+  eao_meter_close(b.meter);
   eao_free(ctx, b.pool_memory);
   eao_free(ctx, b.block);
   if (b.is_open) eao_package_close(&b.package);

@@ -201,7 +201,9 @@ static eao_status write_all(eao_outcome *o, eao_arena *arena, eao_advice *a,
                   .target_title = s->target.title,
                   .metric_name = s->eval_data ? eao_metric_name(s->metric) : "none",
                   .measured_here = s->target.is_host,
-                  .energy_source = "estimated (picojoules per multiply-accumulate and byte)",
+                  .energy_source = o->bench && *o->bench->energy_source
+                                       ? o->bench->energy_source
+                                       : "estimated (picojoules per multiply-accumulate and byte)",
                   .budget = s->budget,
                   .candidate = s->list,
                   .n_candidate = s->n_point,

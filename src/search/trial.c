@@ -126,7 +126,10 @@ eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compil
   double was = c->value[EAO_GOAL_LATENCY_P95_MS];
   double mj = c->value[EAO_GOAL_ENERGY_MJ] + s->target.idle_mw * (b->p50_ms - was) * 1e-3;
   set(c, EAO_GOAL_LATENCY_P95_MS, b->p95_ms, false);
-  set(c, EAO_GOAL_ENERGY_MJ, mj, true);
+  if (isnan(b->energy_mj))
+    set(c, EAO_GOAL_ENERGY_MJ, mj, true);
+  else
+    set(c, EAO_GOAL_ENERGY_MJ, b->energy_mj, false);
   if (out_bench)
     *out_bench = b;
   else
