@@ -342,6 +342,8 @@ typedef struct eao_compiled_info {
   uint64_t arena_bound_bytes;     /* most of it alive at once: no layout takes less */
   uint64_t arena_bytes_layerwise; /* without streaming */
   uint64_t arena_bound_layerwise_bytes;
+  uint64_t arena_bound_any_order_bytes; /* layer by layer, the steps in whatever order */
+  bool reordered; /* the steps are not in the graph's order, since another needs less */
   uint64_t weight_bytes, file_bytes;
   uint32_t n_step, n_pass, n_stage, n_buffer;
 } eao_compiled_info;

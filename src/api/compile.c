@@ -167,6 +167,8 @@ eao_compiled_info eao_compiled_get(const eao_compiled *c) {
                          .arena_bound_bytes = p->arena_bound_bytes,
                          .arena_bytes_layerwise = p->arena_bytes_layerwise,
                          .arena_bound_layerwise_bytes = p->arena_bound_layerwise,
+                         .arena_bound_any_order_bytes = p->arena_bound_any_order,
+                         .reordered = p->reordered,
                          .weight_bytes = p->weight_bytes,
                          .file_bytes = c->size,
                          .n_step = p->n_step,

@@ -57,8 +57,10 @@ static void print_summary(const eao_compiled_info *i, const char *path) {
   char a[EAO_CLI_TEXT];
   printf("arena      %10.1f KiB  (lower bound of this program %.1f)\n", kib(i->arena_bytes),
          kib(i->arena_bound_bytes));
-  printf("           %10.1f KiB  layer by layer (lower bound %.1f)\n",
-         kib(i->arena_bytes_layerwise), kib(i->arena_bound_layerwise_bytes));
+  printf("           %10.1f KiB  layer by layer (lower bound %.1f, of any order %.1f)\n",
+         kib(i->arena_bytes_layerwise), kib(i->arena_bound_layerwise_bytes),
+         kib(i->arena_bound_any_order_bytes));
+  if (i->reordered) printf("steps stand in another order than the graph's, which needs more\n");
   printf("weights    %10s\n", eao_cli_bytes(i->weight_bytes, a));
   printf("file       %10s%s%s\n", eao_cli_bytes(i->file_bytes, a), path ? "  " : "",
          path ? path : "");
@@ -72,6 +74,9 @@ static json_t *to_json(const eao_compiled *k, const eao_compiled_info *i) {
   json_object_set_new(j, "arena_bound_bytes", json_integer((json_int_t)i->arena_bound_bytes));
   json_object_set_new(j, "arena_bound_layerwise_bytes",
                       json_integer((json_int_t)i->arena_bound_layerwise_bytes));
+  json_object_set_new(j, "arena_bound_any_order_bytes",
+                      json_integer((json_int_t)i->arena_bound_any_order_bytes));
+  json_object_set_new(j, "reordered", json_boolean(i->reordered));
   json_object_set_new(j, "weight_bytes", json_integer((json_int_t)i->weight_bytes));
   json_object_set_new(j, "file_bytes", json_integer((json_int_t)i->file_bytes));
   for (uint32_t n = 0; n < i->n_step; n++) {

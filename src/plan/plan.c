@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "op/op.h"
+#include "plan/order.h"
 
 eao_status eao_plan_add_tensor(eao_plan *p, const eao_plan_tensor *t, uint32_t *out) {
   EAO_TRY(
@@ -135,6 +136,140 @@ static eao_status count_weights(eao_plan *p) {
   return EAO_OK;
 }
 
+/* ---- the order of steps ---- */
+
+/* The plan as an order problem: one buffer for each tensor and its views. */
+typedef struct ordering {
+  eao_order_problem q;
+  eao_order_step *step;
+  eao_order_buffer *buffer;
+  uint32_t *ref, *order;
+  uint32_t *seen; /* by buffer: step that lists it already, + 1 */
+} ordering;
+
+static void list_refs(const eao_plan *p, ordering *o, uint32_t id, uint32_t from, uint32_t to,
+                      uint32_t *n_ref, uint32_t *out_n) {
+  const eao_plan_step *s = &p->step[id];
+  for (uint32_t k = from; k < to; k++) {
+    if (s->ref[k] == EAO_NONE || eao_plan_is_const(p, s->ref[k])) continue;
+    uint32_t b = p->tensor[s->ref[k]].view;
+    if (o->seen[b] == id + 1) continue;
+    o->seen[b] = id + 1;
+    o->ref[(*n_ref)++] = b;
+    ++*out_n;
+  }
+}
+
+static void pose(const eao_plan *p, ordering *o) {
+  uint32_t n_ref = 0;
+  for (uint32_t i = 0; i < p->n_tensor; i++)
+    if (p->tensor[i].view == i && !eao_plan_is_const(p, i))
+      o->buffer[i].bytes = eao_plan_align(p->tensor[i].bytes);
+  for (uint32_t i = 0; i < p->n_step; i++) {
+    const eao_plan_step *s = &p->step[i];
+    eao_order_step *t = &o->step[i];
+    *t = (eao_order_step){.ref = n_ref,
+                          .in_place = EAO_ORDER_NONE,
+                          .scratch_bytes = eao_plan_align(s->scratch_bytes)};
+    list_refs(p, o, i, 0, s->n_in, &n_ref, &t->n_in);
+    list_refs(p, o, i, s->n_in, s->n_in + s->n_out, &n_ref, &t->n_out);
+    if (s->in_place != EAO_NONE) t->in_place = p->tensor[s->ref[s->in_place]].view;
+  }
+  for (uint32_t i = 0; i < p->n_input; i++)
+    o->buffer[p->tensor[p->input[i].tensor].view].from_start = true;
+  for (uint32_t i = 0; i < p->n_output; i++)
+    o->buffer[p->tensor[p->output[i].tensor].view].to_end = true;
+  for (uint32_t i = 0; i < p->n_state; i++) {
+    eao_order_buffer *in = &o->buffer[p->tensor[p->state[i].in].view];
+    in->from_start = in->to_end = true;
+    o->buffer[p->tensor[p->state[i].out].view].to_end = true;
+  }
+  for (uint32_t i = 0; i < p->n_tensor; i++) /* constants that are outputs have no buffer */
+    if (eao_plan_is_const(p, i)) o->buffer[i] = (eao_order_buffer){0};
+}
+
+/* Order of the steps that needs least memory layer by layer; NULL in *out when the given one does.
+ */
+static eao_status find_order(eao_plan *p, uint32_t **out) {
+  ordering o = {0};
+  eao_order_result r;
+  uint64_t n_ref = 0;
+  *out = NULL;
+  for (uint32_t i = 0; i < p->n_step; i++) n_ref += p->step[i].n_in + p->step[i].n_out;
+  o.step = eao_alloc(p->ctx, p->n_step * sizeof *o.step);
+  o.buffer = eao_alloc(p->ctx, p->n_tensor * sizeof *o.buffer);
+  o.seen = eao_alloc(p->ctx, p->n_tensor * sizeof *o.seen);
+  o.ref = eao_alloc(p->ctx, (size_t)n_ref * sizeof *o.ref);
+  o.order = eao_alloc(p->ctx, p->n_step * sizeof *o.order);
+  eao_status s = o.step && o.buffer && o.seen && o.ref && o.order ? EAO_OK : EAO_NOMEM(p->ctx);
+  if (s == EAO_OK) {
+    pose(p, &o);
+    o.q = (eao_order_problem){p->ctx, o.step, o.buffer, o.ref, p->n_step, p->n_tensor};
+    s = eao_order_search(&o.q, o.order, &r);
+  }
+  if (s == EAO_OK) {
+    p->arena_bound_any_order = r.bound_bytes;
+    if (r.bytes < r.given_bytes) {
+      *out = o.order;
+      o.order = NULL;
+    }
+  }
+  eao_free(p->ctx, o.step);
+  eao_free(p->ctx, o.buffer);
+  eao_free(p->ctx, o.seen);
+  eao_free(p->ctx, o.ref);
+  eao_free(p->ctx, o.order);
+  return s;
+}
+
+static eao_status permute(eao_plan *p, const uint32_t *order, bool back) {
+  eao_plan_step *was = eao_alloc(p->ctx, p->n_step * sizeof *was);
+  if (!was) return EAO_NOMEM(p->ctx);
+  memcpy(was, p->step, p->n_step * sizeof *was);
+  for (uint32_t i = 0; i < p->n_step; i++) {
+    if (back)
+      p->step[order[i]] = was[i];
+    else
+      p->step[i] = was[order[i]];
+  }
+  eao_free(p->ctx, was);
+  return EAO_OK;
+}
+
+/* ---- memory ---- */
+
+/* Program and offsets for the steps in their present order. */
+static eao_status arrange(eao_plan *p) {
+  for (uint32_t i = 0; i < p->n_tensor; i++) p->tensor[i].rows = 0;
+  for (uint32_t i = 0; i < p->n_step; i++) eao_plan_set_split(p, &p->step[i]);
+  EAO_TRY(eao_plan_layerwise(p));
+  EAO_TRY(eao_plan_layout(p));
+  p->arena_bytes_layerwise = p->arena_bytes;
+  p->arena_bound_layerwise = p->arena_bound_bytes;
+  if (!eao_plan_wants_streaming(p)) return EAO_OK;
+  EAO_TRY(eao_plan_stream(p));
+  return eao_plan_layout(p);
+}
+
+/* In the order given and, if another needs less layer by layer, in that one: the smaller arena. */
+static eao_status arrange_best(eao_plan *p) {
+  uint32_t *order;
+  EAO_TRY(find_order(p, &order));
+  eao_status s = arrange(p);
+  if (order && s == EAO_OK) {
+    uint64_t given = p->arena_bytes;
+    s = permute(p, order, false);
+    if (s == EAO_OK) s = arrange(p);
+    p->reordered = p->arena_bytes < given;
+    if (s == EAO_OK && !p->reordered) {
+      s = permute(p, order, true);
+      if (s == EAO_OK) s = arrange(p);
+    }
+  }
+  eao_free(p->ctx, order);
+  return s;
+}
+
 eao_status eao_plan_create(eao_graph *g, const eao_plan_opts *opts, eao_plan **out) {
   *out = NULL;
   eao_plan *p = eao_alloc(g->ctx, sizeof *p);
@@ -147,16 +282,7 @@ eao_status eao_plan_create(eao_graph *g, const eao_plan_opts *opts, eao_plan **o
   eao_arena_init(&p->arena, g->ctx);
   eao_status s = build(p);
   if (s == EAO_OK) s = count_weights(p);
-  if (s == EAO_OK) s = eao_plan_layerwise(p);
-  if (s == EAO_OK) s = eao_plan_layout(p);
-  if (s == EAO_OK) {
-    p->arena_bytes_layerwise = p->arena_bytes;
-    p->arena_bound_layerwise = p->arena_bound_bytes;
-  }
-  if (s == EAO_OK && eao_plan_wants_streaming(p)) {
-    s = eao_plan_stream(p);
-    if (s == EAO_OK) s = eao_plan_layout(p);
-  }
+  if (s == EAO_OK) s = arrange_best(p);
   if (s != EAO_OK) {
     eao_plan_destroy(p);
     return s;

@@ -2,6 +2,7 @@
  *
  *   plan.c    tensors and steps of a graph
  *   select.c  the kernel of each step, weights packed for it
+ *   order.c   the order of steps that needs least memory
  *   band.c    which steps work row by row, and the schedule of a chain of them
  *   stream.c  which chains are streamed: the least memory, or the least time within a limit
  *   price.c   what a segment costs in time beyond its arithmetic
@@ -105,7 +106,9 @@ typedef struct eao_plan {
   uint64_t arena_bound_bytes;     /* most bytes alive at one of its entries: no layout takes less */
   uint64_t arena_bytes_layerwise; /* without streaming */
   uint64_t arena_bound_layerwise;
-  uint64_t weight_bytes; /* constants that steps use */
+  uint64_t arena_bound_any_order; /* layer by layer, in whatever order */
+  bool reordered;                 /* steps do not stand in the graph's order */
+  uint64_t weight_bytes;          /* constants that steps use */
 } eao_plan;
 
 /* g must have static shapes (bind dimensions first) and be verified and inferred; it is borrowed
@@ -121,6 +124,8 @@ enum { EAO_PLAN_STAGE_MAX = 256 /* steps of a stage; the runtime's bound */ };
 eao_status eao_plan_add_tensor(eao_plan *p, const eao_plan_tensor *t, uint32_t *out) EAO_MUST_CHECK;
 /* Fills in kernel, packed inputs and scratch of a step. */
 eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) EAO_MUST_CHECK;
+/* Fills in split: for the step as a whole. */
+void eao_plan_set_split(const eao_plan *p, eao_plan_step *s);
 /* Fills in row_local and what belongs to it. */
 void eao_plan_find_rows(const eao_plan *p, eao_plan_step *s);
 enum { EAO_PLAN_SPAN_MAX = 48 /* steps of a stage that are tried */ };

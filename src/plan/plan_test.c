@@ -34,19 +34,46 @@ static const char chain[] =
     "  output %5\n"
     "}\n";
 
+/* Two large results that stand together, though each is only needed for a small one. */
+static const char branches[] = "graph \"branches\" {\n"
+                               "  value %0 \"x\" f32[1,64,1,16]\n"
+                               "  const %1 \"shape\" i64[4] = "
+                               "0100000000000000400000000000000040000000000000001000000000000000\n"
+                               "  value %2 \"e\" f32[1,64,1,16]\n"
+                               "  value %3 \"a\" f32[1,64,64,16]\n"
+                               "  value %4 \"b\" f32[1,64,64,16]\n"
+                               "  const %5 \"last\" i64[2] = 02000000000000000300000000000000\n"
+                               "  value %6 \"c\" f32[1,64,1,1]\n"
+                               "  value %7 \"d\" f32[1,64,1,1]\n"
+                               "  value %8 \"y\" f32[1,64,1,1]\n"
+                               "  input %0\n"
+                               "  exp(%0) -> %2\n"
+                               "  expand(%0, %1) -> %3\n"
+                               "  expand(%2, %1) -> %4\n"
+                               "  reduce_max(%3, %5) -> %6\n"
+                               "  reduce_max(%4, %5) -> %7\n"
+                               "  add(%6, %7) -> %8\n"
+                               "  output %8\n"
+                               "}\n";
+
 typedef struct outcome {
-  uint64_t arena, layerwise;
+  uint64_t arena, layerwise, any_order;
+  bool reordered;
   uint32_t bands, widest; /* rows of the widest band */
 } outcome;
 
-static outcome plan(eao_plan_opts o) {
+static outcome plan_of(const char *text, eao_plan_opts o) {
   eao_ctx *ctx = eao_ctx_create(NULL, NULL);
   eao_graph *g = NULL;
   eao_plan *p = NULL;
-  if (eao_graph_parse(ctx, chain, strlen(chain), &g) != EAO_OK || eao_graph_infer(g) != EAO_OK ||
+  if (eao_graph_parse(ctx, text, strlen(text), &g) != EAO_OK || eao_graph_infer(g) != EAO_OK ||
       eao_plan_create(g, &o, &p) != EAO_OK)
     fail_msg("%s", eao_ctx_message(ctx));
-  outcome r = {p->arena_bytes, p->arena_bytes_layerwise, p->n_band, 0};
+  outcome r = {.arena = p->arena_bytes,
+               .layerwise = p->arena_bytes_layerwise,
+               .any_order = p->arena_bound_any_order,
+               .reordered = p->reordered,
+               .bands = p->n_band};
   for (uint32_t i = 0; i < p->n_band; i++)
     if (p->band[i].rows > r.widest) r.widest = p->band[i].rows;
   assert_true(p->arena_bytes >= p->arena_bound_bytes);
@@ -55,6 +82,10 @@ static outcome plan(eao_plan_opts o) {
   assert_int_equal(ctx->heap_bytes, 0);
   eao_ctx_destroy(ctx);
   return r;
+}
+
+static outcome plan(eao_plan_opts o) {
+  return plan_of(chain, o);
 }
 
 static void never(void **state) {
@@ -100,8 +131,18 @@ static void budget(void **state) {
   assert_int_equal(r.arena, least.arena);
 }
 
+static void order(void **state) {
+  (void)state;
+  outcome r = plan_of(branches, (eao_plan_opts){.stream = EAO_STREAM_NEVER});
+  assert_true(r.reordered);
+  assert_in_range(r.arena, WHOLE, WHOLE + WHOLE / 4);
+  assert_int_equal(r.arena, r.any_order);
+  assert_false(plan((eao_plan_opts){.stream = EAO_STREAM_NEVER}).reordered);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(never), cmocka_unit_test(always),
-                                     cmocka_unit_test(automatic), cmocka_unit_test(budget)};
+                                     cmocka_unit_test(automatic), cmocka_unit_test(budget),
+                                     cmocka_unit_test(order)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,12 @@ static bool has_fast(uint16_t op) {
   return false;
 }
 
+void eao_plan_set_split(const eao_plan *p, eao_plan_step *s) {
+  uint64_t out_bytes =
+      s->n_out && s->ref[s->n_in] != EAO_NONE ? p->tensor[s->ref[s->n_in]].bytes : 0;
+  s->split = eao_plan_worth_sharing(s->macs, out_bytes);
+}
+
 eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
   const eao_op_desc *d = eao_op_get(s->op);
   const eao_kernel_info *best = NULL;
@@ -145,9 +151,7 @@ eao_status eao_plan_select(eao_plan *p, eao_plan_step *s) {
                       d->name);
     if (d->ref_scratch) s->scratch_bytes = d->ref_scratch(&c);
   }
-  uint64_t out_bytes =
-      s->n_out && s->ref[s->n_in] != EAO_NONE ? p->tensor[s->ref[s->n_in]].bytes : 0;
-  s->split = eao_plan_worth_sharing(s->macs, out_bytes);
+  eao_plan_set_split(p, s);
   find_in_place(p, s, best ? best->flags : 0, d->traits);
   return EAO_OK;
 }
