@@ -408,6 +408,10 @@ typedef struct eao_pass_run {
   eao_model_stats before, after;
 } eao_pass_run;
 
+/* C source of a kernel table (eao/link.h) with what n packages need, of any ISA, for programs that
+ * carry no other kernels. Free *out with eao_text_free. */
+eao_status eao_kernel_table_text(eao_ctx *ctx, const char *const *package, uint32_t n, char **out);
+
 /* Rewrites the model's graph as eao_model_compile does, and says what each pass did. out: free with
  * eao_pass_runs_free. */
 eao_status eao_model_run_passes(eao_model *m, eao_pass_run **out, uint32_t *out_n);

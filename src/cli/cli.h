@@ -149,6 +149,8 @@ char *eao_cli_short(const char *name, char buf[EAO_CLI_TEXT]);
 enum { EAO_CLI_TYPE = 256 };
 char *eao_cli_type(const eao_tensor *t, const char *const *dim_name, char buf[EAO_CLI_TYPE]);
 
+/* To a file; NULL and "-": to stdout. Exit code; 0 when done. */
+int eao_cli_write_text(eao_cli *c, const char *path, const char *text);
 /* Prints a JSON document to stdout and releases it. */
 int eao_cli_json(json_t *j);
 /* null for NaN and infinities, which JSON lacks. */

@@ -1,5 +1,4 @@
 /* eao compile: a model to a package for a device. */
-#include <errno.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -113,13 +112,9 @@ static int write_html(eao_cli *c, const eao_compiled *k, const char *title, cons
   char *page;
   eao_status s = eao_compiled_html(k, title, &page);
   if (s != EAO_OK) return eao_cli_fail(c, s);
-  FILE *f = fopen(path, "we");
-  bool ok = f && fputs(page, f) >= 0;
-  if (f && fclose(f) != 0) ok = false;
+  int code = eao_cli_write_text(c, path, page);
   eao_text_free(c->ctx, page);
-  if (ok) return EAO_EXIT_OK;
-  fprintf(stderr, "eao compile: cannot write '%s': %s\n", path, strerror(errno));
-  return EAO_EXIT_SYSTEM;
+  return code;
 }
 
 static int report(eao_cli *c, const eao_compiled *k, const char *title) {

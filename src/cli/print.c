@@ -1,4 +1,5 @@
 /* Tables, numbers, JSON, progress. */
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -253,4 +254,17 @@ void eao_cli_progress(eao_cli *c, const char *what, uint64_t done, uint64_t tota
   shown = true;
   fprintf(stderr, "\r%s: %llu of %llu, %.0f s left\x1b[K", what, (unsigned long long)done,
           (unsigned long long)total, t / (double)done * (double)(total - done));
+}
+
+int eao_cli_write_text(eao_cli *c, const char *path, const char *text) {
+  if (!path || strcmp(path, "-") == 0) {
+    fputs(text, stdout);
+    return EAO_EXIT_OK;
+  }
+  FILE *f = fopen(path, "we");
+  bool ok = f && fputs(text, f) >= 0;
+  if (f && fclose(f) != 0) ok = false;
+  if (ok) return EAO_EXIT_OK;
+  fprintf(stderr, "eao %s: cannot write '%s': %s\n", c->cmd->name, path, strerror(errno));
+  return EAO_EXIT_SYSTEM;
 }

@@ -21,4 +21,8 @@ enum {
 };
 #undef OF_OP
 
+/* Inputs that a kernel's call surely has; op_min: of the op. Packing puts a blob in the place of
+ * the constants. */
+#define EAO_KERNEL_MIN_IN(op_min, flags) (((flags)&EAO_KFLAG_PACK) && (op_min) > 1 ? 1 : (op_min))
+
 #endif

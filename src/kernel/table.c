@@ -39,9 +39,6 @@
 #endif
 #define WANTED(cpu) (((cpu) & (EAO_WITHOUT_CPU)) == 0)
 
-/* Packing puts a blob in the place of the constants, so only the first input is surely there. */
-#define NEED_IN(op, flags) ((flags)&EAO_KFLAG_PACK && IN_##op > 1 ? 1 : IN_##op)
-
 const eao_kernel eao_kernel_table[] = {
 #define EAO_REF(op, name, fn, attr, n_in, n_out) {op, op, attr, 0, 0, n_in, n_out, fn, NULL, NULL},
 #define EAO_REF_SCRATCH(op, name, fn, scratch, attr, n_in, n_out)                                  \
@@ -50,8 +47,8 @@ const eao_kernel eao_kernel_table[] = {
 #undef EAO_REF
 #undef EAO_REF_SCRATCH
 #define EAO_KERNEL(id, op, name, isa, cpu, flags)                                                  \
-  ROW_##isa(UNWRAP({id, OP_##op, ATTR_##op, flags, cpu, NEED_IN(op, flags), OUT_##op,              \
-                    WANTED(cpu) ? eao_k_##name : NULL,                                             \
+  ROW_##isa(UNWRAP({id, OP_##op, ATTR_##op, flags, cpu, EAO_KERNEL_MIN_IN(IN_##op, flags),         \
+                    OUT_##op, WANTED(cpu) ? eao_k_##name : NULL,                                   \
                     WANTED(cpu) && ((flags)&EAO_KFLAG_SCRATCH) ? eao_k_##name##_scratch : NULL,    \
                     NULL}, ))
 #include "kernel/kernels.def"

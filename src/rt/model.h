@@ -78,6 +78,8 @@ static inline uint32_t eao_rt_stage_source(const eao_rt_model *m, const eao_pkg_
   return st->n_step;
 }
 
+/* The header, the hash and where the sections are; m->header stands at m->base. */
+eao_status eao_rt_verify_header(eao_rt_model *m);
 /* Checks everything that a run relies on and fills in the model's sizes. */
 eao_status eao_rt_verify(eao_rt_model *m);
 

@@ -9,7 +9,7 @@ static bool inside(uint64_t offset, uint64_t bytes, uint64_t total) {
   return offset <= total && bytes <= total - offset;
 }
 
-static eao_status verify_header(eao_rt_model *m) {
+eao_status eao_rt_verify_header(eao_rt_model *m) {
   const eao_pkg_header *h = m->header;
   if (m->size < sizeof *h) return eao_rt_fail(m, EAO_ERR_FORMAT, "shorter than a package's header");
   if (memcmp(h->magic, EAO_PKG_MAGIC, sizeof h->magic) != 0)
@@ -291,7 +291,7 @@ static eao_status verify_io(eao_rt_model *m) {
 }
 
 eao_status eao_rt_verify(eao_rt_model *m) {
-  eao_status s = verify_header(m);
+  eao_status s = eao_rt_verify_header(m);
   if (s == EAO_OK) s = verify_tensors(m);
   if (s == EAO_OK) s = verify_steps(m);
   if (s == EAO_OK) s = verify_program(m);
