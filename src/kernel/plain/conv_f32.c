@@ -47,7 +47,7 @@ bool eao_fc_f32_match(const eao_kcall *c, eao_dtype weights) {
 size_t eao_conv_f32_scratch(const eao_kcall *c, uint32_t n_part) {
   eao_conv_geom g;
   eao_conv_geom_init(&g, c);
-  return (size_t)eao_conv_ring(&g) * sizeof(float) * (n_part ? n_part : 1);
+  return (size_t)eao_conv_scratch(&g, sizeof(float)) * sizeof(float) * (n_part ? n_part : 1);
 }
 
 /* Elements are copied whatever they are. */

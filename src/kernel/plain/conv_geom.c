@@ -84,9 +84,46 @@ bool eao_conv_is_pointwise(const eao_conv_geom *g) {
          eao_conv_direct(g);
 }
 
-int64_t eao_conv_ring(const eao_conv_geom *g) {
-  if (eao_conv_direct(g)) return 0;
-  return ((g->kh - 1) * g->dh + 1) * ((g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1) * g->c;
+enum {
+  PATCH_RUN_BYTES = 24,    /* shorter runs are copied into patches */
+  PATCH_BYTES = 12 * 1024, /* of all patches: they stay in the first-level cache */
+  SLACK_BYTES = 16,
+};
+
+static bool needs_patches(const eao_conv_geom *g, size_t size) {
+  return g->kh > 1 && g->dw == 1 && g->kw * g->c * (int64_t)size <= PATCH_RUN_BYTES;
+}
+
+/* Patches are made from rows with slack behind them, so never from the image itself. */
+int64_t eao_conv_ring(const eao_conv_geom *g, size_t size) {
+  if (eao_conv_direct(g) && !needs_patches(g, size)) return 0;
+  return ((g->kh - 1) * g->dh + 1) * ((g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1) * g->c +
+         SLACK_BYTES;
+}
+
+void eao_conv_runs_init(eao_conv_runs *r, const eao_conv_geom *g, size_t size) {
+  bool whole_row = g->dw == 1 || g->kw == 1;
+  *r = (eao_conv_runs){.rows = g->kh,
+                       .runs = whole_row ? 1 : g->kw,
+                       .run = whole_row ? g->kw * g->c : g->c,
+                       .run_step = g->dw * g->c,
+                       .step = g->sw * g->c};
+  if (!needs_patches(g, size)) return;
+  int64_t run = g->kh * g->kw * g->c, patch = eao_round_up(run, 4);
+  *r = (eao_conv_runs){.rows = 1, .runs = 1, .run = run, .step = patch, .patch = patch};
+}
+
+int64_t eao_conv_patches(const eao_conv_runs *r, size_t size) {
+  int64_t n = PATCH_BYTES / (int64_t)size / r->patch;
+  return n < 1 ? 1 : n > EAO_CONV_MAX_PIXELS ? EAO_CONV_MAX_PIXELS : n;
+}
+
+int64_t eao_conv_scratch(const eao_conv_geom *g, size_t size) {
+  eao_conv_runs r;
+  eao_conv_runs_init(&r, g, size);
+  int64_t n = eao_conv_ring(g, size);
+  if (r.patch) n += eao_conv_patches(&r, size) * r.patch + SLACK_BYTES;
+  return eao_round_up(n, 64);
 }
 
 void eao_conv_weights_init(eao_conv_weights *v, const eao_tensor *w, int32_t layout) {

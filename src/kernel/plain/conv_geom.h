@@ -31,8 +31,22 @@ bool eao_conv_is_depthwise(const eao_kcall *c);
 bool eao_conv_direct(const eao_conv_geom *g);
 /* 1x1, stride 1, no padding: the image is one long row of pixels. */
 bool eao_conv_is_pointwise(const eao_conv_geom *g);
-/* Elements of the ring of padded rows of one thread; 0 when rows are read in place. */
-int64_t eao_conv_ring(const eao_conv_geom *g);
+/* Elements of the ring of padded rows of one thread; 0 when rows are read in place. size: of an
+ * element, here and below. */
+int64_t eao_conv_ring(const eao_conv_geom *g, size_t size);
+
+/* What a tile's inner loop walks over: `rows` pointers, from each `runs` runs of contiguous inputs.
+ * With patch > 0 a window is one run in a patch of so many elements. */
+typedef struct eao_conv_runs {
+  int64_t rows, runs, run, run_step;
+  int64_t step; /* elements from one pixel to the next */
+  int64_t patch;
+} eao_conv_runs;
+void eao_conv_runs_init(eao_conv_runs *r, const eao_conv_geom *g, size_t size);
+/* Patches that are made before tiles run over them. */
+int64_t eao_conv_patches(const eao_conv_runs *r, size_t size);
+/* Elements of scratch that one thread needs: ring and patches. */
+int64_t eao_conv_scratch(const eao_conv_geom *g, size_t size);
 
 /* Weight layouts differ only in where an element stands: strides of output, spatial position and
  * input channel. */

@@ -39,7 +39,7 @@ bool eao_fc_i8_match(const eao_kcall *c) {
 size_t eao_conv_i8_scratch(const eao_kcall *c, uint32_t n_part) {
   eao_conv_geom g;
   eao_conv_geom_init(&g, c);
-  return (size_t)eao_conv_ring(&g) * (n_part ? n_part : 1);
+  return (size_t)eao_conv_scratch(&g, 1) * (n_part ? n_part : 1);
 }
 
 typedef struct packing {
@@ -129,12 +129,13 @@ size_t eao_conv_i8_pack(const eao_kcall *c, void *out, int64_t nr, bool signed_x
   packing p = {.nr = nr, .signed_x = signed_x};
   eao_conv_geom_init(&g, c);
   eao_conv_weights_init(&p.w, c->in[1], a->w_layout);
-  bool whole_row = g.dw == 1 || g.kw == 1;
+  eao_conv_runs r;
+  eao_conv_runs_init(&r, &g, 1);
   p.o = g.o;
-  p.rows = g.kh;
-  p.runs = whole_row ? 1 : g.kw;
-  p.run = whole_row ? g.kw * g.c : g.c;
-  p.run_step = whole_row ? g.kw * p.w.sk : p.w.sk;
+  p.rows = r.rows;
+  p.runs = r.runs;
+  p.run = r.run;
+  p.run_step = r.run / g.c * p.w.sk;
   return pack(c, &a->act, &p, g.c, out);
 }
 

@@ -61,18 +61,6 @@ static inline vf vf_load(const float *p) {
 static inline vf vf_all(float x) {
   return _mm256_set1_ps(x);
 }
-static inline void vi_store_requant(uint8_t *p, vi acc, vf m, vf lo, vf hi, vi z, int n) {
-  vf v = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), m);
-  v = _mm256_min_ps(_mm256_max_ps(v, lo), hi);
-  vi q = _mm256_add_epi32(_mm256_cvtps_epi32(v), z);
-  vi low = _mm256_shuffle_epi8(q, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-                                                   -1, -1, -1, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1,
-                                                   -1, -1, -1, -1, -1, -1));
-  uint64_t bytes = (uint32_t)_mm_cvtsi128_si32(_mm256_castsi256_si128(low)) |
-                   (uint64_t)(uint32_t)_mm_cvtsi128_si32(_mm256_extracti128_si256(low, 1)) << 32;
-  __builtin_memcpy(p, &bytes, (size_t)n);
-}
-
 /* What requantisation to bytes needs: multiplied sums are rounded and come to lie around z, all
  * less 128 when bytes are unsigned, which flip puts right. */
 typedef struct vi_bytes {
@@ -88,15 +76,40 @@ static inline vi vi_scaled(vi acc, vf m) {
   vf v = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), m);
   return _mm256_cvtps_epi32(_mm256_min_ps(v, _mm256_set1_ps(0x1p30f)));
 }
-/* The float rule of docs/integer-spec.md for 4 VL sums, zipped as vi_zip16 of vi_zip8 leaves them:
- * packing undoes it. Bounds are integers, so they may come after rounding. */
-static inline vi vi_requant4(const vi *acc, const float *m, const vi_bytes *q) {
-  vi a = _mm256_packs_epi32(vi_scaled(acc[0], _mm256_loadu_ps(m)),
-                            vi_scaled(acc[1], _mm256_loadu_ps(m + VL)));
-  vi b = _mm256_packs_epi32(vi_scaled(acc[2], _mm256_loadu_ps(m + 2 * VL)),
-                            vi_scaled(acc[3], _mm256_loadu_ps(m + 3 * VL)));
+/* The float rule of docs/integer-spec.md for 4 VL sums, acc[k] times m[k], zipped as vi_zip16 of
+ * vi_zip8 leaves them: packing undoes it. Bounds are integers, so they may come after rounding. */
+static inline vi vi_requant4(const vi *acc, const float *const *m, const vi_bytes *q) {
+  vi a = _mm256_packs_epi32(vi_scaled(acc[0], _mm256_loadu_ps(m[0])),
+                            vi_scaled(acc[1], _mm256_loadu_ps(m[1])));
+  vi b = _mm256_packs_epi32(vi_scaled(acc[2], _mm256_loadu_ps(m[2])),
+                            vi_scaled(acc[3], _mm256_loadu_ps(m[3])));
   vi r = _mm256_packs_epi16(_mm256_adds_epi16(a, q->z), _mm256_adds_epi16(b, q->z));
-  return _mm256_xor_si256(_mm256_min_epi8(_mm256_max_epi8(r, q->lo), q->hi), q->flip);
+  return vi_xor(_mm256_min_epi8(_mm256_max_epi8(r, q->lo), q->hi), q->flip);
+}
+/* The same for vectors that are not zipped: of `per` pixels (2 or 4, a constant) that are `stride`
+ * bytes apart in y, the first `some`, `left` bytes of each. */
+static inline __attribute__((always_inline)) void
+vi_store_quarters(uint8_t *y, int64_t stride, const int per, int some, int left, const vi *acc,
+                  const float *const *m, const vi_bytes *q) {
+  const vi order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  vi r = _mm256_permutevar8x32_epi32(vi_requant4(acc, m, q), order);
+  if (left >= 4 / per * VL && per == 2) {
+    _mm_storeu_si128((__m128i *)(void *)y, _mm256_castsi256_si128(r));
+    if (some > 1) _mm_storeu_si128((__m128i *)(void *)(y + stride), _mm256_extracti128_si256(r, 1));
+    return;
+  }
+  uint8_t all[4 * VL];
+  const int width = 4 / per * VL;
+  size_t n = left < width ? (size_t)left : (size_t)width;
+  _mm256_storeu_si256((__m256i *)(void *)all, r);
+#pragma GCC unroll 4
+  for (int i = 0; i < per; i++)
+    if (i < some) {
+      if (left >= width)
+        __builtin_memcpy(y + i * stride, all + i * width, (size_t)width);
+      else
+        __builtin_memcpy(y + i * stride, all + i * width, n);
+    }
 }
 
 #endif

@@ -62,14 +62,6 @@ static inline vf vf_load(const float *p) {
 static inline vf vf_all(float x) {
   return _mm512_set1_ps(x);
 }
-/* rne(clamp(float(acc) * m)) + z as n bytes: the float rule of docs/integer-spec.md. */
-static inline void vi_store_requant(uint8_t *p, vi acc, vf m, vf lo, vf hi, vi z, int n) {
-  vf v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), m);
-  v = _mm512_min_ps(_mm512_max_ps(v, lo), hi);
-  vi q = _mm512_add_epi32(_mm512_cvtps_epi32(v), z);
-  _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1), _mm512_cvtepi32_epi8(q));
-}
-
 /* What requantisation to bytes needs: multiplied sums are rounded and come to lie around z, all
  * less 128 when bytes are unsigned, which flip puts right. */
 typedef struct vi_bytes {
@@ -85,15 +77,34 @@ static inline vi vi_scaled(vi acc, vf m) {
   vf v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), m);
   return _mm512_cvtps_epi32(_mm512_min_ps(v, _mm512_set1_ps(0x1p30f)));
 }
-/* The float rule of docs/integer-spec.md for 4 VL sums, zipped as vi_zip16 of vi_zip8 leaves them:
- * packing undoes it. Bounds are integers, so they may come after rounding. */
-static inline vi vi_requant4(const vi *acc, const float *m, const vi_bytes *q) {
-  vi a = _mm512_packs_epi32(vi_scaled(acc[0], _mm512_loadu_ps(m)),
-                            vi_scaled(acc[1], _mm512_loadu_ps(m + VL)));
-  vi b = _mm512_packs_epi32(vi_scaled(acc[2], _mm512_loadu_ps(m + 2 * VL)),
-                            vi_scaled(acc[3], _mm512_loadu_ps(m + 3 * VL)));
+/* The float rule of docs/integer-spec.md for 4 VL sums, acc[k] times m[k], zipped as vi_zip16 of
+ * vi_zip8 leaves them: packing undoes it. Bounds are integers, so they may come after rounding. */
+static inline vi vi_requant4(const vi *acc, const float *const *m, const vi_bytes *q) {
+  vi a = _mm512_packs_epi32(vi_scaled(acc[0], _mm512_loadu_ps(m[0])),
+                            vi_scaled(acc[1], _mm512_loadu_ps(m[1])));
+  vi b = _mm512_packs_epi32(vi_scaled(acc[2], _mm512_loadu_ps(m[2])),
+                            vi_scaled(acc[3], _mm512_loadu_ps(m[3])));
   vi r = _mm512_packs_epi16(_mm512_adds_epi16(a, q->z), _mm512_adds_epi16(b, q->z));
-  return _mm512_xor_si512(_mm512_min_epi8(_mm512_max_epi8(r, q->lo), q->hi), q->flip);
+  return vi_xor(_mm512_min_epi8(_mm512_max_epi8(r, q->lo), q->hi), q->flip);
+}
+/* The same for vectors that are not zipped: of `per` pixels (2 or 4, a constant) that are `stride`
+ * bytes apart in y, the first `some`, `left` bytes of each. */
+static inline __attribute__((always_inline)) void
+vi_store_quarters(uint8_t *y, int64_t stride, const int per, int some, int left, const vi *acc,
+                  const float *const *m, const vi_bytes *q) {
+  const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  vi r = _mm512_permutexvar_epi32(order, vi_requant4(acc, m, q));
+  if (per == 2) {
+    __mmask32 mask = left >= 2 * VL ? ~(__mmask32)0 : ((__mmask32)1 << left) - 1;
+    _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(r));
+    if (some > 1) _mm256_mask_storeu_epi8(y + stride, mask, _mm512_extracti64x4_epi64(r, 1));
+  } else {
+    __mmask16 mask = (__mmask16)(left >= VL ? 0xFFFF : (1 << left) - 1);
+    _mm_mask_storeu_epi8(y, mask, _mm512_castsi512_si128(r));
+    if (some > 1) _mm_mask_storeu_epi8(y + stride, mask, _mm512_extracti32x4_epi32(r, 1));
+    if (some > 2) _mm_mask_storeu_epi8(y + 2 * stride, mask, _mm512_extracti32x4_epi32(r, 2));
+    if (some > 3) _mm_mask_storeu_epi8(y + 3 * stride, mask, _mm512_extracti32x4_epi32(r, 3));
+  }
 }
 
 #endif

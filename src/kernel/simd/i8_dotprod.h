@@ -50,4 +50,25 @@ static inline void vi_store_requant(uint8_t *p, vi acc, vf m, vf lo, vf hi, vi z
   __builtin_memcpy(p, &bytes, (size_t)n);
 }
 
+/* See i8_avx512vnni.h. */
+typedef struct vi_bytes {
+  vf lo, hi;
+  vi z;
+} vi_bytes;
+static inline vi_bytes vi_bytes_init(int32_t z, int32_t lo, int32_t hi) {
+  return (vi_bytes){vf_all((float)(lo - z)), vf_all((float)(hi - z)), vi_all(z)};
+}
+static inline __attribute__((always_inline)) void
+vi_store_quarters(uint8_t *y, int64_t stride, const int per, int some, int left, const vi *acc,
+                  const float *const *m, const vi_bytes *q) {
+  const int nv = 4 / per;
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) {
+    int n = left - k % nv * VL;
+    if (k / nv < some && n > 0)
+      vi_store_requant(y + k / nv * stride + k % nv * VL, acc[k], vf_load(m[k]), q->lo, q->hi, q->z,
+                       n < VL ? n : VL);
+  }
+}
+
 #endif

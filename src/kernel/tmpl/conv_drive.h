@@ -5,32 +5,34 @@
  * kernel row are contiguous, so a tile's inner loop runs over them with one pointer. Padding: input
  * rows are copied once each into a ring of padded rows.
  *
+ * Few input channels make such runs short. Then the window of each pixel is copied into a patch of
+ * its own (as im2col does, but for a few hundred pixels at a time), and a patch is one run.
+ *
  * Include after in_t and out_t, MR and NR (pixels and outputs of a tile), and
- *   typedef struct task { eao_conv_geom g; in_t pad; int64_t run, run_step, runs; ... } task;
- *   static void before_pixels(const task *t, const in_t *const *rows, int64_t step, int64_t n);
- *   static void call_tile(const task *t, int64_t first, int64_t m, const in_t *const *rows,
- *                         int64_t step, int64_t o0, out_t *y);
- * before_pixels sees each stretch of at most EAO_CONV_MAX_PIXELS pixels once; call_tile gets the
- * m pixels from `first` of it on, for the outputs from o0 on.
- * rows[kh]: the input of the first pixel of the tile; a pixel is `step` further for the next. */
+ *   typedef struct task { eao_conv_geom g; eao_conv_runs in; in_t pad; ... } task;
+ *   static void before_pixels(const task *t, const in_t *const *rows, int64_t n);
+ *   static void call_tiles(const task *t, int64_t first, int64_t m, int64_t count,
+ *                          const in_t *const *rows, int64_t o0, out_t *y);
+ * before_pixels sees each stretch of at most EAO_CONV_MAX_PIXELS pixels once; call_tiles gets
+ * `count` tiles of m pixels from `first` of it on, for the outputs from o0 on.
+ * rows[i]: the input of the first pixel; a pixel is in.step further for the next. */
 
 /* n pixels in a row, in tiles of about equal size, for the outputs [o0, o1). */
 static void pixels(const task *t, const in_t *const *rows, int64_t n, int64_t o0, int64_t o1,
                    out_t *y) {
-  int64_t step = t->g.sw * t->g.c;
+  const int64_t step = t->in.step;
   const in_t *at[EAO_CONV_MAX_KH];
   for (int64_t p = 0; p < n; p += EAO_CONV_MAX_PIXELS) {
     int64_t some = n - p < EAO_CONV_MAX_PIXELS ? n - p : EAO_CONV_MAX_PIXELS;
-    int64_t count = (some + MR - 1) / MR;
-    for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + p * step;
-    before_pixels(t, at, step, some);
-    for (int64_t o = o0; o < o1; o += NR) {
-      for (int64_t i = 0; i < count; i++) {
-        int64_t begin = some * i / count, end = some * (i + 1) / count;
-        for (int64_t kh = 0; kh < t->g.kh; kh++) at[kh] = rows[kh] + (p + begin) * step;
-        call_tile(t, begin, end - begin, at, step, o, y + (p + begin) * t->g.o);
-      }
-    }
+    int64_t count = (some + MR - 1) / MR, m = some / count, larger = some % count;
+    int64_t first = larger * (m + 1);
+    for (int64_t i = 0; i < t->in.rows; i++) at[i] = rows[i] + p * step;
+    before_pixels(t, at, some);
+    for (int64_t o = o0; larger && o < o1; o += NR)
+      call_tiles(t, 0, m + 1, larger, at, o, y + p * t->g.o);
+    for (int64_t i = 0; i < t->in.rows; i++) at[i] += first * step;
+    for (int64_t o = o0; o < o1; o += NR)
+      call_tiles(t, first, m, count - larger, at, o, y + (p + first) * t->g.o);
   }
 }
 
@@ -58,15 +60,74 @@ static void fill_row(const task *t, const in_t *x, int64_t iy, in_t *out, int64_
   for (int64_t i = before + have; i < row; i++) out[i] = t->pad;
 }
 
+/* Patches of n pixels: of each of kh rows `run` bytes, a pixel `step` bytes further for the next.
+ * Copies are whole units of 16 bytes: what is too much is overwritten by the next, or is in the
+ * slack behind the last. */
+static inline __attribute__((always_inline)) void copy_patches(const char *const *rows,
+                                                               const int64_t kh, const bool brief,
+                                                               int64_t run, int64_t step, char *to,
+                                                               int64_t to_step, int64_t n) {
+  for (int64_t x = 0; x < n; x++, to += to_step)
+#pragma GCC unroll 3
+    for (int64_t k = 0; k < kh; k++) {
+      const char *from = rows[k] + x * step;
+      __builtin_memcpy(to + k * run, from, 16);
+      for (int64_t b = 16; !brief && b < run; b += 16)
+        __builtin_memcpy(to + k * run + b, from + b, 16);
+    }
+}
+
+/* Patches of pixels [x0, x1) of an output row, from its input rows. */
+static void fill_patches(const task *t, const in_t *const *rows, int64_t x0, int64_t x1,
+                         in_t *patch) {
+  const eao_conv_geom *g = &t->g;
+  const int64_t size = (int64_t)sizeof(in_t), step = g->sw * g->c * size;
+  const int64_t run = g->kw * g->c * size, to_step = t->in.patch * size;
+  const char *from[EAO_CONV_MAX_KH];
+  for (int64_t k = 0; k < g->kh; k++) from[k] = (const char *)rows[k] + x0 * step;
+  if (g->kh == 3 && run <= 16) {
+    const char *const three[3] = {from[0], from[1], from[2]};
+    copy_patches(three, 3, true, run, step, (char *)patch, to_step, x1 - x0);
+  } else {
+    copy_patches(from, g->kh, false, run, step, (char *)patch, to_step, x1 - x0);
+  }
+}
+
+/* Patches wait until there are enough for tiles, also over several short rows. */
+typedef struct waiting {
+  in_t *patch;
+  int64_t n, most;
+  out_t *y; /* of the first */
+} waiting;
+
+static void flush(const task *t, waiting *w, int64_t o0, int64_t o1) {
+  const in_t *row = w->patch;
+  if (w->n) pixels(t, &row, w->n, o0, o1, w->y);
+  w->y += w->n * t->g.o;
+  w->n = 0;
+}
+
+static void add_patches(const task *t, const in_t *const *rows, waiting *w, int64_t o0,
+                        int64_t o1) {
+  for (int64_t x = 0, some; x < t->g.ow; x += some) {
+    some = t->g.ow - x < w->most - w->n ? t->g.ow - x : w->most - w->n;
+    fill_patches(t, rows, x, x + some, w->patch + w->n * t->in.patch);
+    w->n += some;
+    if (w->n == w->most) flush(t, w, o0, o1);
+  }
+}
+
 /* Output rows [begin, end) of one image. */
 static void image(const task *t, const in_t *x, out_t *y, int64_t begin, int64_t end, int64_t o0,
                   int64_t o1, in_t *ring) {
-  enum { MAX_ROWS = EAO_CONV_MAX_KH };
   const eao_conv_geom *g = &t->g;
-  const in_t *rows[MAX_ROWS];
-  bool direct = eao_conv_direct(g);
-  int64_t row = ((g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1) * g->c;
-  int64_t n_ring = (g->kh - 1) * g->dh + 1, filled = begin * g->sh - g->pt;
+  const in_t *rows[EAO_CONV_MAX_KH];
+  const int64_t row = ((g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1) * g->c;
+  const int64_t n_ring = (g->kh - 1) * g->dh + 1;
+  const bool direct = !eao_conv_ring(g, sizeof(in_t));
+  waiting w = {.patch = ring + eao_conv_ring(g, sizeof(in_t)), .y = y + begin * g->ow * g->o};
+  w.most = t->in.patch ? eao_conv_patches(&t->in, sizeof(in_t)) : 0;
+  int64_t filled = begin * g->sh - g->pt;
   for (int64_t oy = begin; oy < end; oy++) {
     int64_t top = oy * g->sh - g->pt;
     if (filled < top) filled = top;
@@ -76,16 +137,12 @@ static void image(const task *t, const in_t *x, out_t *y, int64_t begin, int64_t
       int64_t iy = top + k * g->dh;
       rows[k] = direct ? x + iy * g->w * g->c : ring + ((iy % n_ring + n_ring) % n_ring) * row;
     }
-    pixels(t, rows, g->ow, o0, o1, y + oy * g->ow * g->o);
+    if (t->in.patch)
+      add_patches(t, rows, &w, o0, o1);
+    else
+      pixels(t, rows, g->ow, o0, o1, y + oy * g->ow * g->o);
   }
-}
-
-/* Contiguous inputs of a kernel row, and how many such runs it has. */
-static void set_runs(task *t) {
-  const eao_conv_geom *g = &t->g;
-  t->runs = g->dw == 1 || g->kw == 1 ? 1 : g->kw;
-  t->run = t->runs == 1 ? g->kw * g->c : g->c;
-  t->run_step = g->dw * g->c;
+  if (t->in.patch) flush(t, &w, o0, o1);
 }
 
 static void drive(const task *t, eao_kcall *c) {
@@ -106,7 +163,7 @@ static void drive(const task *t, eao_kcall *c) {
     return;
   }
   in_t *ring = c->scratch;
-  if (ring) ring += c->part * eao_conv_ring(g);
+  if (ring) ring += c->part * eao_conv_scratch(g, sizeof(in_t));
   for (int64_t n = 0; n < g->n; n++)
     image(t, x + n * g->h * g->w * g->c, y + n * g->oh * g->ow * g->o, p0, p1, o0, o1, ring);
 }

@@ -29,8 +29,8 @@ static inline vf load_weights(const weight_t *p) {
 
 typedef struct task {
   eao_conv_geom g;
+  eao_conv_runs in;
   in_t pad;
-  int64_t run, run_step, runs;
   vact act;
   const float *bias, *scale; /* scale: of integer weights */
   const weight_t *panel;
@@ -70,13 +70,13 @@ static __attribute__((noinline)) void finish(const task *t, const vf *acc, int m
   }
 }
 
-/* m pixels times nv vectors of outputs (constants once inlined). rows[kh]: the input of the first
- * pixel; a pixel is `step` further for the next. */
-static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
-                                                       const float *const *rows, int64_t step,
-                                                       int64_t o0, int64_t first, float *y) {
+/* One tile of m pixels times nv vectors of outputs (constants once inlined), `at` elements from
+ * where rows point. */
+static inline __attribute__((always_inline)) void one_tile(const int m, const int nv, const task *t,
+                                                           const float *const *rows, int64_t at,
+                                                           int64_t o0, float *y) {
   vf acc[MR * EAO_NV];
-  (void)first;
+  const int64_t step = t->in.step;
   const weight_t *b = t->panel + o0 * t->g.kh * t->g.kw * t->g.c;
 #pragma GCC unroll 16
   for (int v = 0; v < nv; v++) {
@@ -84,13 +84,13 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++) acc[i * nv + v] = start;
   }
-  for (int64_t kh = 0; kh < t->g.kh; kh++) {
-    for (int64_t r = 0; r < t->runs; r++) {
+  for (int64_t kh = 0; kh < t->in.rows; kh++) {
+    for (int64_t r = 0; r < t->in.runs; r++) {
       /* One pointer for three pixels: offsets 0, step and 2 step fit the addressing modes. */
       const float *a[(MR + 2) / 3];
 #pragma GCC unroll 16
-      for (int i = 0; i < m; i += 3) a[i / 3] = rows[kh] + r * t->run_step + i * step;
-      for (int64_t k = 0; k < t->run; k++, b += NR) {
+      for (int i = 0; i < m; i += 3) a[i / 3] = rows[kh] + at + r * t->in.run_step + i * step;
+      for (int64_t k = 0; k < t->in.run; k++, b += NR) {
         vf w[EAO_NV];
 #pragma GCC unroll 16
         for (int v = 0; v < nv; v++) w[v] = load_weights(b + v * VL);
@@ -118,15 +118,24 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
   finish(t, sums, m, nv, o0, y);
 }
 
-#include "kernel/tmpl/conv_tiles.h"
-
-static void before_pixels(const task *t, const float *const *rows, int64_t step, int64_t n) {
-  (void)t, (void)rows, (void)step, (void)n;
+/* `count` tiles, one after the other. */
+static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
+                                                       const float *const *rows, int64_t count,
+                                                       int64_t o0, int64_t first, float *y) {
+  (void)first;
+  for (int64_t n = 0; n < count; n++)
+    one_tile(m, nv, t, rows, n * m * t->in.step, o0, y + n * m * t->g.o);
 }
 
-static void call_tile(const task *t, int64_t first, int64_t m, const float *const *rows,
-                      int64_t step, int64_t o0, float *y) {
-  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, first, y);
+#include "kernel/tmpl/conv_tiles.h"
+
+static void before_pixels(const task *t, const float *const *rows, int64_t n) {
+  (void)t, (void)rows, (void)n;
+}
+
+static void call_tiles(const task *t, int64_t first, int64_t m, int64_t count,
+                       const float *const *rows, int64_t o0, float *y) {
+  tiles[t->g.o - o0 > VL][m](t, rows, count, o0, first, y);
 }
 
 #include "kernel/tmpl/conv_drive.h"
@@ -134,7 +143,7 @@ static void call_tile(const task *t, int64_t first, int64_t m, const float *cons
 static void conv(eao_kcall *c) {
   task t = {.act = v_act_init(&((const eao_conv_attr *)c->attr)->act)};
   eao_conv_geom_init(&t.g, c);
-  set_runs(&t);
+  eao_conv_runs_init(&t.in, &t.g, sizeof(in_t));
   set_weights(&t, c->in[1]->data);
   drive(&t, c);
 }
@@ -173,7 +182,7 @@ static void row_times_panel(const task *t, const float *x, int64_t o0, float *y)
 static void fully_connected(eao_kcall *c) {
   task t = {.act = v_act_init(&((const eao_fully_connected_attr *)c->attr)->act)};
   int64_t rows = eao_fc_geom_init(&t.g, c), o0, o1;
-  set_runs(&t);
+  eao_conv_runs_init(&t.in, &t.g, sizeof(in_t));
   set_weights(&t, c->in[1]->data);
   if (rows > 1) {
     drive_rows(&t, c, rows);

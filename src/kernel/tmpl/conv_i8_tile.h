@@ -7,8 +7,10 @@ typedef uint8_t in_t, out_t;
 
 typedef struct task {
   eao_conv_geom g;
+  eao_conv_runs in;
   in_t pad;
-  int64_t run, run_step, runs;
+  int64_t whole; /* bytes of a run that are read four at a time */
+  vi_bytes out;
   const eao_conv_i8_head *head;
   const int32_t *bias;
   const float *scale;
@@ -32,62 +34,79 @@ static inline int32_t last_bytes(const uint8_t *p, int64_t n) {
 }
 
 /* Weights that lack something (w_rest) add a multiple of the sum of the window to every output. */
-static void before_pixels(const task *t, const uint8_t *const *rows, int64_t step, int64_t n) {
+static void before_pixels(const task *t, const uint8_t *const *rows, int64_t n) {
   vi flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
+  if (!t->head->w_rest) return;
   for (int64_t i = 0; i < n; i++) {
     uint32_t sum = 0;
-    for (int64_t kh = 0; t->head->w_rest && kh < t->g.kh; kh++)
-      for (int64_t r = 0; r < t->runs; r++)
-        sum += (uint32_t)vi_sum_bytes(rows[kh] + r * t->run_step + i * step, t->run, flip);
+    for (int64_t k = 0; k < t->in.rows; k++)
+      for (int64_t r = 0; r < t->in.runs; r++)
+        sum +=
+            (uint32_t)vi_sum_bytes(rows[k] + r * t->in.run_step + i * t->in.step, t->in.run, flip);
     t->rest[i] = (int32_t)(sum * (uint32_t)t->head->w_rest);
   }
 }
 
-/* From sums to bytes. */
-typedef struct out_range {
-  vi z;
-  vf lo, hi;
-} out_range;
-
-static inline out_range range_of(const task *t) {
-  return (out_range){vi_all(t->head->z_y), vf_all((float)(t->head->lo - t->head->z_y)),
-                     vf_all((float)(t->head->hi - t->head->z_y))};
-}
-
-/* Sums of m pixels times nv vectors; apart from the tiles, since a tile that is rare need not have
- * its own. */
-static __attribute__((noinline)) void finish(const task *t, const vi *acc, int m, int nv,
-                                             int64_t o0, uint8_t *y) {
-  out_range r = range_of(t);
-  for (int v = 0; v < nv && o0 < t->g.o; v++, o0 += VL) {
-    vf scale = vf_load(t->scale + o0);
-    uint8_t *to = y + o0;
-    int n = t->g.o - o0 < VL ? (int)(t->g.o - o0) : VL;
-#pragma GCC unroll 1
-    for (int i = 0; i < m; i++, to += t->g.o)
-      vi_store_requant(to, acc[i * nv + v], scale, r.lo, r.hi, r.z, n);
+/* Sums of m pixels times nv vectors to bytes, four vectors at a time: of two pixels, or of four
+ * that have one each. */
+static inline __attribute__((always_inline)) void to_bytes(const int m, const int nv, const task *t,
+                                                           const vi *acc, int64_t o0, int64_t first,
+                                                           uint8_t *y) {
+  enum { SUMS = 4 };
+  const int per = SUMS / nv, width = nv * VL; /* pixels, outputs of each */
+  const int64_t left = t->g.o - o0;
+  const bool with_rest = t->head->w_rest != 0;
+#pragma GCC unroll 8
+  for (int i = 0; i < m; i += per) {
+    vi four[SUMS];
+    const float *scale[SUMS];
+#pragma GCC unroll 4
+    for (int k = 0; k < SUMS; k++) {
+      const int px = i + k / nv < m ? i + k / nv : m - 1;
+      four[k] = acc[px * nv + k % nv];
+      if (with_rest) four[k] = vi_add(four[k], vi_all(t->rest[first + px]));
+      scale[k] = t->scale + o0 + k % nv * VL;
+    }
+    vi_store_quarters(y + i * t->g.o + o0, t->g.o, per, m - i < per ? m - i : per,
+                      left < width ? (int)left : width, four, scale, &t->out);
   }
 }
 
-/* m pixels times nv vectors of outputs (constants once inlined). */
-static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
-                                                       const uint8_t *const *rows, int64_t step,
-                                                       int64_t o0, int64_t first, uint8_t *y) {
-  vi acc[MR * EAO_NV], flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
+/* Apart from the tiles, since a tile that is rare need not have its own. */
+static __attribute__((noinline)) void finish(const task *t, const vi *acc, int m, int nv,
+                                             int64_t o0, int64_t first, uint8_t *y) {
+  const int per = nv == 1 ? 4 : 2;
+#pragma GCC unroll 1
+  for (int i = 0; i < m; i += per, acc += 4, first += per, y += per * t->g.o) {
+    int some = m - i < per ? m - i : per;
+    if (nv == 1)
+      to_bytes(some, 1, t, acc, o0, first, y);
+    else
+      to_bytes(some, EAO_NV, t, acc, o0, first, y);
+  }
+}
+
+/* One tile of m pixels times nv vectors of outputs (constants once inlined), `at` bytes from where
+ * rows point. */
+static inline __attribute__((always_inline)) void one_tile(const int m, const int nv, const task *t,
+                                                           const uint8_t *const *rows, int64_t at,
+                                                           int64_t o0, int64_t first, uint8_t *y) {
+  vi acc[MR * EAO_NV];
+  const int64_t step = t->in.step, whole = t->whole;
+  const vi flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
   const uint8_t *b = t->panel + o0 * t->bytes;
 #pragma GCC unroll 16
-  for (int i = 0; i < m; i++) {
-    vi rest = vi_all(t->rest[first + i]);
+  for (int v = 0; v < nv; v++) {
+    vi bias = vi_load(t->bias + o0 + v * VL);
 #pragma GCC unroll 16
-    for (int v = 0; v < nv; v++) acc[i * nv + v] = vi_add(vi_load(t->bias + o0 + v * VL), rest);
+    for (int i = 0; i < m; i++) acc[i * nv + v] = bias;
   }
-  for (int64_t kh = 0; kh < t->g.kh; kh++) {
-    for (int64_t r = 0; r < t->runs; r++) {
+  for (int64_t kh = 0; kh < t->in.rows; kh++) {
+    for (int64_t r = 0; r < t->in.runs; r++) {
       const uint8_t *a[(MR + 2) / 3];
-      int64_t k = 0;
 #pragma GCC unroll 16
-      for (int i = 0; i < m; i += 3) a[i / 3] = rows[kh] + r * t->run_step + i * step;
-      for (; k + 4 <= t->run; k += 4, b += NR * 4) {
+      for (int i = 0; i < m; i += 3) a[i / 3] = rows[kh] + at + r * t->in.run_step + i * step;
+      for (int64_t k = 0; k < whole; k += 4, b += NR * 4) {
         vi w[EAO_NV];
 #pragma GCC unroll 16
         for (int v = 0; v < nv; v++) w[v] = vi_load(b + v * VL * 4);
@@ -98,14 +117,14 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
           for (int v = 0; v < nv; v++) acc[i * nv + v] = vi_dot(acc[i * nv + v], x, w[v]);
         }
       }
-      if (k == t->run) continue;
+      if (whole >= t->in.run) continue;
       /* The last bytes of a run are read with those before them, if there are any. */
-      const uint8_t *p = a[0] + t->run - 4;
-      int32_t few[MR], shift = (int32_t)(8 * (k + 4 - t->run));
+      const uint8_t *p = a[0] + t->in.run - 4;
+      int32_t few[MR], shift = (int32_t)(8 * (whole + 4 - t->in.run));
       int64_t apart = step;
-      if (k == 0) {
+      if (whole == 0) {
 #pragma GCC unroll 1
-        for (int i = 0; i < m; i++) few[i] = last_bytes(a[0] + i * step, t->run);
+        for (int i = 0; i < m; i++) few[i] = last_bytes(a[0] + i * step, t->in.run);
         p = (const uint8_t *)few, apart = 4, shift = 0;
       }
 #pragma GCC unroll 16
@@ -119,39 +138,42 @@ static inline __attribute__((always_inline)) void tile(const int m, const int nv
     }
   }
   if (m + 1 >= MR && t->g.o - o0 >= nv * VL) {
-    out_range q = range_of(t);
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; v++) {
-      vf scale = vf_load(t->scale + o0 + v * VL);
-#pragma GCC unroll 16
-      for (int i = 0; i < m; i++)
-        vi_store_requant(y + i * t->g.o + o0 + v * VL, acc[i * nv + v], scale, q.lo, q.hi, q.z, VL);
-    }
+    to_bytes(m, nv, t, acc, o0, first, y);
     return;
   }
   vi sums[MR * EAO_NV];
 #pragma GCC unroll 32
   for (int i = 0; i < m * nv; i++) sums[i] = acc[i];
-  finish(t, sums, m, nv, o0, y);
+  finish(t, sums, m, nv, o0, first, y);
+}
+
+/* `count` tiles, one after the other. */
+static inline __attribute__((always_inline)) void tile(const int m, const int nv, const task *t,
+                                                       const uint8_t *const *rows, int64_t count,
+                                                       int64_t o0, int64_t first, uint8_t *y) {
+  for (int64_t n = 0; n < count; n++, first += m)
+    one_tile(m, nv, t, rows, n * m * t->in.step, o0, first, y + n * m * t->g.o);
 }
 
 #include "kernel/tmpl/conv_tiles.h"
 
-static void call_tile(const task *t, int64_t first, int64_t m, const uint8_t *const *rows,
-                      int64_t step, int64_t o0, uint8_t *y) {
-  tiles[t->g.o - o0 > VL][m](t, rows, step, o0, first, y);
+static void call_tiles(const task *t, int64_t first, int64_t m, int64_t count,
+                       const uint8_t *const *rows, int64_t o0, uint8_t *y) {
+  tiles[t->g.o - o0 > VL][m](t, rows, count, o0, first, y);
 }
 
 #include "kernel/tmpl/conv_drive.h"
 
 static void set_blob(task *t, const void *blob) {
   int64_t padded = (t->g.o + NR - 1) / NR * NR;
-  set_runs(t);
+  eao_conv_runs_init(&t->in, &t->g, sizeof(in_t));
   t->head = blob;
   t->bias = (const int32_t *)(const void *)(t->head + 1);
   t->scale = (const float *)(t->bias + padded);
   t->panel = (const uint8_t *)(t->scale + padded);
-  t->bytes = t->g.kh * t->runs * ((t->run + 3) / 4) * 4;
+  t->bytes = t->in.rows * t->in.runs * ((t->in.run + 3) / 4) * 4;
+  t->whole = t->in.patch ? t->in.patch : t->in.run / 4 * 4;
+  t->out = vi_bytes_init(t->head->z_y, t->head->lo, t->head->hi);
   t->pad = (uint8_t)(t->head->z_u ^ t->head->flip); /* as stored, before the flip */
 }
 

@@ -3,13 +3,15 @@
 
 /* The last panel of a layer often has one vector of outputs or less: it gets tiles of its own. */
 #define EAO_TILE(m)                                                                                \
-  static __attribute__((noinline)) void tile_##m(                                                  \
-      const task *t, const in_t *const *rows, int64_t step, int64_t o0, int64_t first, out_t *y) { \
-    tile(m, EAO_NV, t, rows, step, o0, first, y);                                                  \
+  static __attribute__((noinline)) void tile_##m(const task *t, const in_t *const *rows,           \
+                                                 int64_t count, int64_t o0, int64_t first,         \
+                                                 out_t *y) {                                       \
+    tile(m, EAO_NV, t, rows, count, o0, first, y);                                                 \
   }                                                                                                \
-  static __attribute__((noinline)) void thin_##m(                                                  \
-      const task *t, const in_t *const *rows, int64_t step, int64_t o0, int64_t first, out_t *y) { \
-    tile(m, 1, t, rows, step, o0, first, y);                                                       \
+  static __attribute__((noinline)) void thin_##m(const task *t, const in_t *const *rows,           \
+                                                 int64_t count, int64_t o0, int64_t first,         \
+                                                 out_t *y) {                                       \
+    tile(m, 1, t, rows, count, o0, first, y);                                                      \
   }
 EAO_TILE(1)
 EAO_TILE(2)

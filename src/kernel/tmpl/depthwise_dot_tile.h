@@ -67,7 +67,8 @@ groups(const task *t, const bool few, const int kh, const int quads, const uint8
        const char *block, int64_t count, int64_t lanes, uint8_t *y) {
   enum { FEW = 12 };
   const int64_t step = t->p.blocks * quads * 4 * LANES, y_step = t->p.group * t->g.c;
-  const float *scale = (const float *)(const void *)(block + LANES * 4);
+  const float *first = (const float *)(const void *)(block + LANES * 4);
+  const float *const scale[4] = {first, first + VL, first + 2 * VL, first + 3 * VL};
   const char *weight = block + LANES * 8;
   const vi_bytes out = t->out;
   vi bias[4], w[FEW];
