@@ -1,8 +1,12 @@
 /* Groups of nodes that spell a known activation become that activation. Each is a product of x,
  * constants and one function of x, so products are taken apart into factors first, whatever their
- * order: x sigmoid(x)                     silu x relu6(x + 3) / 6               hard_swish (also x
- * hard_sigmoid(x)) relu6(x + 3) / 6                 hard_sigmoid x (1 + erf(x / sqrt 2)) / 2 gelu
- *   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2    gelu, approximated */
+ * order:
+ *   x sigmoid(x)                                       silu
+ *   x tanh(softplus(x))                                mish
+ *   x relu6(x + 3) / 6, x hard_sigmoid(x)              hard_swish
+ *   relu6(x + 3) / 6                                   hard_sigmoid
+ *   x (1 + erf(x / sqrt 2)) / 2                        gelu
+ *   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2  gelu, approximated */
 #include <math.h>
 #include <string.h>
 
@@ -18,15 +22,6 @@ typedef struct product {
   bool failed;
 } product;
 
-static const eao_node *producer(const eao_graph *g, eao_vid v) {
-  eao_nid p = v == EAO_NONE ? EAO_NONE : g->value[v].producer;
-  return p == EAO_NONE || !g->node[p].op ? NULL : &g->node[p];
-}
-
-static bool is_plain(const eao_node *n) {
-  return ((const eao_binary_attr *)n->attr)->act.kind == EAO_ACT_NONE;
-}
-
 static bool near(double a, double b) {
   return fabs(a - b) <= 1e-4 * fabs(b);
 }
@@ -34,15 +29,15 @@ static bool near(double a, double b) {
 /* Factors of v; inner products must not be seen by anybody else. */
 static void take_apart(const eao_rewrite *r, eao_vid v, bool root, int depth, product *out) {
   const eao_graph *g = r->g;
-  const eao_node *n = producer(g, v);
+  const eao_node *n = eao_rewrite_producer(g, v);
   double c;
   bool open = root || (v < r->n_uses && r->uses[v] == 1 && !eao_rewrite_is_output(g, v));
   if (eao_rewrite_scalar(g, v, &c)) {
     out->k *= c;
-  } else if (n && n->op == EAO_OP_mul && is_plain(n) && open && depth < DEPTH_MAX) {
+  } else if (eao_rewrite_is_plain(n, EAO_OP_mul) && open && depth < DEPTH_MAX) {
     take_apart(r, n->in[0], false, depth + 1, out);
     take_apart(r, n->in[1], false, depth + 1, out);
-  } else if (n && n->op == EAO_OP_div && is_plain(n) && open && depth < DEPTH_MAX &&
+  } else if (eao_rewrite_is_plain(n, EAO_OP_div) && open && depth < DEPTH_MAX &&
              eao_rewrite_scalar(g, n->in[1], &c)) {
     out->k /= c;
     take_apart(r, n->in[0], false, depth + 1, out);
@@ -55,7 +50,7 @@ static void take_apart(const eao_rewrite *r, eao_vid v, bool root, int depth, pr
 
 /* v = x + c with a constant c; EAO_NONE when it is not. act: of the addition. */
 static eao_vid sum_with(const eao_graph *g, eao_vid v, double c, int32_t act) {
-  const eao_node *n = producer(g, v);
+  const eao_node *n = eao_rewrite_producer(g, v);
   double k;
   if (!n || n->op != EAO_OP_add || ((const eao_binary_attr *)n->attr)->act.kind != act)
     return EAO_NONE;
@@ -66,7 +61,7 @@ static eao_vid sum_with(const eao_graph *g, eao_vid v, double c, int32_t act) {
 
 /* x when v = relu6(x + 3). */
 static eao_vid shifted_relu6(const eao_graph *g, eao_vid v) {
-  const eao_node *n = producer(g, v);
+  const eao_node *n = eao_rewrite_producer(g, v);
   double lo, hi;
   if (!n) return EAO_NONE;
   if (n->op == EAO_OP_add) return sum_with(g, v, 3, EAO_ACT_RELU6);
@@ -90,15 +85,38 @@ static bool is_cube(const eao_rewrite *r, eao_vid v, eao_vid x) {
   take_apart(r, v, true, 0, &p);
   if (p.failed || !near(p.k, 0.044715)) return false;
   if (p.n == 3) return p.factor[0] == x && p.factor[1] == x && p.factor[2] == x;
-  const eao_node *n = p.n == 1 ? producer(r->g, p.factor[0]) : NULL;
+  const eao_node *n = p.n == 1 ? eao_rewrite_producer(r->g, p.factor[0]) : NULL;
   return n && n->op == EAO_OP_pow && n->in[0] == x && eao_rewrite_scalar(r->g, n->in[1], &e) &&
          e == 3;
 }
 
-/* x when v = sqrt(2 / pi) (x + 0.044715 x^3). */
+/* Is v = 1 + 0.044715 x^2 ? */
+static bool is_square_term(const eao_rewrite *r, eao_vid v, eao_vid x) {
+  eao_vid s = sum_with(r->g, v, 1, EAO_ACT_NONE);
+  product p = {.k = 1};
+  double e;
+  if (s == EAO_NONE) return false;
+  take_apart(r, s, true, 0, &p);
+  if (p.failed || !near(p.k, 0.044715)) return false;
+  if (p.n == 2) return p.factor[0] == x && p.factor[1] == x;
+  const eao_node *n = p.n == 1 ? eao_rewrite_producer(r->g, p.factor[0]) : NULL;
+  return n && n->in[0] == x &&
+         (n->op == EAO_OP_square ||
+          (n->op == EAO_OP_pow && eao_rewrite_scalar(r->g, n->in[1], &e) && e == 2));
+}
+
+/* x when v = sqrt(2 / pi) (x + 0.044715 x^3) or sqrt(2 / pi) x (1 + 0.044715 x^2). */
 static eao_vid tanh_argument(const eao_rewrite *r, eao_vid v) {
-  const eao_node *n = producer(r->g, scaled(r, v, 0.7978845608028654));
-  if (!n || n->op != EAO_OP_add || !is_plain(n)) return EAO_NONE;
+  product p = {.k = 1};
+  take_apart(r, v, true, 0, &p);
+  if (p.failed || !near(p.k, 0.7978845608028654)) return EAO_NONE;
+  if (p.n == 2) {
+    for (int i = 0; i < 2; i++)
+      if (is_square_term(r, p.factor[1 - i], p.factor[i])) return p.factor[i];
+    return EAO_NONE;
+  }
+  const eao_node *n = p.n == 1 ? eao_rewrite_producer(r->g, p.factor[0]) : NULL;
+  if (!eao_rewrite_is_plain(n, EAO_OP_add)) return EAO_NONE;
   for (uint32_t i = 0; i < 2; i++)
     if (is_cube(r, n->in[1 - i], n->in[i])) return n->in[i];
   return EAO_NONE;
@@ -117,7 +135,7 @@ typedef struct found {
 /* The factor f beside x (EAO_NONE: alone) with the constant k. */
 static bool recognise(const eao_rewrite *r, eao_vid x, eao_vid f, double k, found *out) {
   const eao_graph *g = r->g;
-  const eao_node *n = producer(g, f);
+  const eao_node *n = eao_rewrite_producer(g, f);
   memset(out, 0, sizeof *out);
   out->x = x;
   if (!n) return false;
@@ -129,6 +147,11 @@ static bool recognise(const eao_rewrite *r, eao_vid x, eao_vid f, double k, foun
     return out->x != EAO_NONE;
   }
   const eao_unary_attr *u = n->attr;
+  const eao_node *inner = n->op == EAO_OP_tanh ? eao_rewrite_producer(g, n->in[0]) : NULL;
+  if (inner && inner->op == EAO_OP_softplus && inner->in[0] == x && near(k, 1)) {
+    out->op = EAO_OP_mish;
+    return true;
+  }
   if (n->op == EAO_OP_sigmoid && n->in[0] == x && near(k, 1)) {
     out->op = EAO_OP_silu;
     return true;
@@ -139,7 +162,7 @@ static bool recognise(const eao_rewrite *r, eao_vid x, eao_vid f, double k, foun
     out->op = EAO_OP_hard_swish;
     return true;
   }
-  n = near(k, 0.5) ? producer(g, sum_with(g, f, 1, EAO_ACT_NONE)) : NULL;
+  n = near(k, 0.5) ? eao_rewrite_producer(g, sum_with(g, f, 1, EAO_ACT_NONE)) : NULL;
   if (!n) return false;
   out->op = EAO_OP_gelu;
   out->has_attr = true;
@@ -162,7 +185,7 @@ eao_status eao_pass_fuse_patterns(eao_rewrite *r) {
   uint32_t n_node = g->n_node;
   for (eao_nid i = n_node; i-- > 0;) { /* the outermost product first */
     const eao_node *n = &g->node[i];
-    if ((n->op != EAO_OP_mul && n->op != EAO_OP_div) || !is_plain(n)) continue;
+    if (!eao_rewrite_is_plain(n, EAO_OP_mul) && !eao_rewrite_is_plain(n, EAO_OP_div)) continue;
     eao_vid y = n->out[0], fresh;
     found f;
     if (y >= r->n_uses || g->value[y].t.dtype != EAO_F32 || !match(r, y, &f)) continue;

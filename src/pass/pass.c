@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "kernel/ref/elementwise.h"
+
 enum { ROUNDS_MAX = 16 };
 
 static const struct {
@@ -84,6 +86,16 @@ static uint32_t uses(const eao_rewrite *r, eao_vid v) {
 
 static void count(eao_rewrite *r, eao_vid v, int by) {
   if (v < r->n_uses) r->uses[v] = (uint32_t)((int64_t)r->uses[v] + by);
+}
+
+const eao_node *eao_rewrite_producer(const eao_graph *g, eao_vid v) {
+  eao_nid p = v == EAO_NONE ? EAO_NONE : g->value[v].producer;
+  return p == EAO_NONE || !g->node[p].op ? NULL : &g->node[p];
+}
+
+bool eao_rewrite_is_plain(const eao_node *n, uint16_t op) {
+  return n && n->op == op && n->attr &&
+         ((const eao_binary_attr *)n->attr)->act.kind == EAO_ACT_NONE;
 }
 
 eao_node *eao_rewrite_sole_producer(const eao_rewrite *r, eao_vid v, uint16_t op) {

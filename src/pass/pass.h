@@ -59,6 +59,10 @@ typedef eao_status (*eao_pass_fn)(eao_rewrite *r);
 #include "pass/passes.def"
 #undef EAO_PASS
 
+/* Node that makes v; NULL when none does. */
+const eao_node *eao_rewrite_producer(const eao_graph *g, eao_vid v);
+/* Is n this binary op (add, sub, mul, div, ...) without an activation behind it? n may be NULL. */
+bool eao_rewrite_is_plain(const eao_node *n, uint16_t op);
 /* Node that makes v, if it is of this op and nobody but one uses v; NULL else. */
 eao_node *eao_rewrite_sole_producer(const eao_rewrite *r, eao_vid v, uint16_t op);
 /* The only node that uses v; NULL when there are more uses or v is an output of the graph. */

@@ -309,6 +309,103 @@ static eao_status sink_axis(eao_rewrite *r, eao_nid id, uint32_t n_in, int64_t *
   return *did ? sink_aligned(r, id, n_in, p) : EAO_OK;
 }
 
+/* A run of axes of the transposed tensor t that becomes a run of axes of the reshaped one. */
+typedef struct block {
+  int32_t t0, t1, y0, y1;
+  int64_t axis; /* of x: the first of the run */
+} block;
+
+/* Cuts both shapes into the smallest runs of equal extent; axes of extent 1 go with their
+ * neighbours. out_apart: some run of several axes of t does not stand together in x. */
+static bool cut_blocks(const eao_tensor *x, const eao_tensor *y, const perm *p, block *b,
+                       int32_t *out_n, bool *out_apart) {
+  int32_t k = 0, n = 0;
+  *out_apart = false;
+  for (int32_t i = 0; i < p->n; i++) {
+    int64_t have = x->dim[p->v[i]], got = 1, last = p->v[i];
+    if (have == 1) continue;
+    b[n] = (block){.t0 = i, .y0 = k, .axis = last};
+    while (got != have) {
+      if (got < have) {
+        if (k == y->rank) return false;
+        got *= y->dim[k++];
+        continue;
+      }
+      do i++;
+      while (i < p->n && x->dim[p->v[i]] == 1);
+      if (i == p->n) return false;
+      if (p->v[i] < last) *out_apart = true;
+      for (int64_t a = last + 1; a < p->v[i]; a++)
+        if (x->dim[a] != 1) *out_apart = true;
+      last = p->v[i];
+      if (last < b[n].axis) b[n].axis = last;
+      have *= x->dim[last];
+    }
+    b[n].t1 = i + 1;
+    b[n++].y1 = k;
+  }
+  if (n == 0) return false;
+  b[n - 1].y1 = y->rank; /* the ones that are left */
+  *out_n = n;
+  return true;
+}
+
+/* Is v, made of `inner` by the transpose p, read by a transpose alone that undoes p? */
+static bool undone(const eao_rewrite *r, eao_vid v, const perm *p, const eao_tensor *inner) {
+  const eao_node *n = eao_rewrite_sole_consumer(r, v);
+  perm q, both = {.n = p->n};
+  if (!n || n->op != EAO_OP_transpose || !perm_of(r->g, n->out[0], &q) || q.n != p->n) return false;
+  for (int32_t i = 0; i < p->n; i++) both.v[i] = p->v[q.v[i]];
+  return !moves(&both, inner);
+}
+
+/* reshape(transpose(x)) where each axis, or several that stay together, is split or merged:
+ * transpose(reshape(x)). Axes that must be brought together first leave a transpose above, which
+ * pays when the one below is undone at once: a channel shuffle. */
+static eao_status sink_reshape(eao_rewrite *r, eao_nid id, const perm *p, bool *did) {
+  eao_graph *g = r->g;
+  eao_vid src = g->node[g->value[g->node[id].in[0]].producer].in[0], out = g->node[id].out[0];
+  const eao_tensor *x = &g->value[src].t, *y = &g->value[out].t;
+  block b[EAO_MAX_RANK];
+  perm back = {.n = y->rank}, above = {0};
+  int64_t dim[EAO_MAX_RANK];
+  int32_t n_block, n = 0;
+  bool apart;
+  *did = false;
+  if (x->rank != p->n || y->rank < 1 || per_axis(x)) return EAO_OK;
+  for (int32_t i = 0; i < x->rank; i++)
+    if (x->dim[i] < 1 || x->dim[i] > INT32_MAX) return EAO_OK;
+  for (int32_t i = 0; i < y->rank; i++)
+    if (y->dim[i] < 1 || y->dim[i] > INT32_MAX) return EAO_OK;
+  if (!cut_blocks(x, y, p, b, &n_block, &apart)) return EAO_OK;
+  for (int32_t i = 0; i < p->n; i++)
+    if (x->dim[p->v[i]] == 1) above.v[above.n++] = p->v[i];
+  for (int64_t axis = 0; axis < x->rank; axis++)
+    for (int32_t k = 0; k < n_block; k++) {
+      if (b[k].axis != axis) continue;
+      for (int32_t t = b[k].t0; t < b[k].t1; t++)
+        if (x->dim[p->v[t]] != 1) above.v[above.n++] = p->v[t];
+      for (int32_t a = b[k].y0; a < b[k].y1; a++) {
+        back.v[a] = n;
+        dim[n++] = y->dim[a];
+      }
+    }
+  if (n != y->rank || above.n != p->n) return EAO_OK;
+  eao_tensor inner_type = *y;
+  memcpy(inner_type.dim, dim, (size_t)n * sizeof *dim);
+  if (apart && !undone(r, out, &back, &inner_type)) return EAO_OK;
+  const char *name = g->node[id].name;
+  eao_vid in[2] = {src}, inner, moved;
+  if (apart) EAO_TRY(add_transpose(r, src, &above, &in[0]));
+  EAO_TRY(eao_graph_add_i64(g, "", dim, n, &in[1]));
+  EAO_TRY(eao_rewrite_node(r, EAO_OP_reshape, name, NULL, in, 2, &inner));
+  g->value[inner].t = inner_type;
+  EAO_TRY(add_transpose(r, inner, &back, &moved));
+  *did = eao_rewrite_replace(r, out, moved);
+  if (*did) eao_rewrite_remove(r, &g->node[id]);
+  return EAO_OK;
+}
+
 /* transpose(transpose(x)): one transpose. */
 static eao_status compose(eao_rewrite *r, eao_nid id, const perm *p, bool *did) {
   eao_graph *g = r->g;
@@ -348,6 +445,10 @@ static eao_status sink(eao_rewrite *r, eao_nid id, const perm *p, bool *did) {
   case EAO_OP_reduce_mean:
   case EAO_OP_reduce_max:
   case EAO_OP_reduce_min: return first ? sink_reduce(r, id, p, did) : EAO_OK;
+  case EAO_OP_reshape:
+  case EAO_OP_flatten:
+  case EAO_OP_squeeze:
+  case EAO_OP_unsqueeze: return first ? sink_reshape(r, id, p, did) : EAO_OK;
   case EAO_OP_pad: return first ? sink_pad(r, id, p, did) : EAO_OK;
   case EAO_OP_slice: return first ? sink_slice(r, id, p, did) : EAO_OK;
   case EAO_OP_resize: return first ? sink_resize(r, id, p, did) : EAO_OK;
