@@ -193,6 +193,48 @@ void eao_graph_compact(eao_graph *g) {
   set_producers(g);
 }
 
+/* New numbers, given out as values are met; EAO_NONE: not met yet. */
+typedef struct numbering {
+  eao_graph *g;
+  eao_vid *number;
+  eao_value *value;
+  uint32_t n;
+} numbering;
+
+static void meet(numbering *m, eao_vid *v) {
+  if (*v == EAO_NONE) return;
+  if (m->number[*v] == EAO_NONE) {
+    m->value[m->n] = m->g->value[*v];
+    m->number[*v] = m->n++;
+  }
+  *v = m->number[*v];
+}
+
+eao_status eao_graph_renumber(eao_graph *g) {
+  numbering m = {.g = g};
+  eao_graph_compact(g);
+  m.number = eao_alloc(g->ctx, g->n_value * sizeof *m.number);
+  m.value = eao_alloc(g->ctx, g->n_value * sizeof *m.value);
+  eao_status s = m.number && m.value ? EAO_OK : EAO_NOMEM(g->ctx);
+  if (s == EAO_OK) {
+    memset(m.number, 0xFF, g->n_value * sizeof *m.number);
+    for (uint32_t i = 0; i < g->n_input; i++) meet(&m, &g->input[i]);
+    for (uint32_t i = 0; i < g->n_state; i++) meet(&m, &g->state[i].in);
+    for (eao_nid n = 0; n < g->n_node; n++) {
+      for (uint32_t i = 0; i < g->node[n].n_in; i++) meet(&m, &g->node[n].in[i]);
+      for (uint32_t i = 0; i < g->node[n].n_out; i++) meet(&m, &g->node[n].out[i]);
+    }
+    for (uint32_t i = 0; i < g->n_state; i++) meet(&m, &g->state[i].out);
+    for (uint32_t i = 0; i < g->n_output; i++) meet(&m, &g->output[i]);
+    memcpy(g->value, m.value, m.n * sizeof *m.value);
+    g->n_value = m.n;
+    set_producers(g);
+  }
+  eao_free(g->ctx, m.number);
+  eao_free(g->ctx, m.value);
+  return s;
+}
+
 /* Depth first, producers before what uses them, nodes in the order of the file otherwise: a sorted
  * graph stays as it is. Linear, whatever the order was. */
 typedef struct sorter {

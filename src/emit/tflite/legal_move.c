@@ -125,6 +125,7 @@ static eao_status squeeze(eao_tfe *e, const eao_node *n) {
 static eao_status transpose(eao_tfe *e, const eao_node *n) {
   const eao_tensor *x = eao_tfe_type(e, n->in[0]);
   const eao_ints *p = &((const eao_transpose_attr *)n->attr)->perm;
+  if (e->value[n->out[0]].plain != EAO_NONE) return EAO_OK; /* nonzero made it */
   if (eao_tfe_only_last(e, n->in[0]) && p->n == x->rank) {
     int32_t to_last[EAO_MAX_RANK];
     bool same = true;
@@ -323,9 +324,13 @@ static eao_status pad(eao_tfe *e, const eao_node *n) {
 static eao_status expand(eao_tfe *e, const eao_node *n) {
   const eao_tensor *y = eao_tfe_type(e, n->out[0]);
   eao_vid in[2], out;
-  for (int32_t i = 0; i < y->rank; i++)
+  const eao_tensor *to = eao_tfe_type(e, n->in[1]);
+  bool same = to->data && to->dtype == EAO_I32 && eao_tensor_count(to) == y->rank;
+  for (int32_t i = 0; i < y->rank; i++) {
     if (y->dim[i] < 0) return with_list(e, n);
-  if (y->rank < 0) return with_list(e, n);
+    same = same && eao_get_i64(to, i) == y->dim[i];
+  }
+  if (y->rank < 0 || same) return with_list(e, n);
   EAO_TRY(plain_io(e, n, &in[0], &out));
   EAO_TRY(eao_tfe_i32(e, y->dim, y->rank, &in[1]));
   return eao_tfe_node(e, EAO_OP_expand, NULL, in, 2, &out, 1);
@@ -351,10 +356,33 @@ static eao_status depth_space(eao_tfe *e, const eao_node *n) {
   return eao_tfe_unary(e, n->op, &a, in, out);
 }
 
+/* The node that exchanges the axes of v when nothing else uses v. */
+static const eao_node *only_transpose(const eao_tfe *e, eao_vid v) {
+  const eao_graph *g = e->from;
+  const eao_node *found = NULL;
+  for (eao_nid k = 0; k < g->n_node; k++)
+    for (uint32_t i = 0; g->node[k].op && i < g->node[k].n_in; i++) {
+      if (g->node[k].in[i] != v) continue;
+      if (found || g->node[k].op != EAO_OP_transpose) return NULL;
+      found = &g->node[k];
+    }
+  for (uint32_t i = 0; i < g->n_output; i++)
+    if (g->output[i] == v) return NULL;
+  if (!found) return NULL;
+  const eao_ints *p = &((const eao_transpose_attr *)found->attr)->perm;
+  return p->n == 2 && p->v[0] == 1 ? found : NULL;
+}
+
 /* TFLite counts nonzero's coordinates in rows. */
 static eao_status nonzero(eao_tfe *e, const eao_node *n) {
   eao_transpose_attr a = {{.n = 2, .v = {1, 0}}};
   eao_vid in, out, rows;
+  const eao_node *turn = only_transpose(e, n->out[0]);
+  if (turn) {
+    EAO_TRY(eao_tfe_plain(e, n->in[0], &in));
+    EAO_TRY(eao_tfe_out(e, turn->out[0], false, &rows));
+    return eao_tfe_unary(e, EAO_OP_nonzero, NULL, in, rows);
+  }
   EAO_TRY(plain_io(e, n, &in, &out));
   EAO_TRY(eao_tfe_temp_of(e, EAO_I64, &rows));
   EAO_TRY(eao_tfe_unary(e, EAO_OP_nonzero, NULL, in, rows));

@@ -264,11 +264,14 @@ static eao_status write_node(eao_tfw_sub *s, const eao_node *n) {
 /* ---- state: resource variables ---- */
 
 static eao_status handle(eao_tfw_sub *s, uint32_t k, int32_t *out) {
-  char name[32];
+  char made[32];
   eao_tensor t = {.rank = 0};
-  int n = snprintf(name, sizeof name, "state%u", k);
+  const char *name = s->g->value[s->g->state[k].in].name;
+  snprintf(made, sizeof made, "state%u", k);
+  if (!*name) name = made;
   EAO_TRY(add_tensor(s, name, &t, TFL_T_RESOURCE, 0, false, out));
-  eao_fbuild_ref(&s->w->b, TFL_VAR_HANDLE_SHARED_NAME, eao_fbuild_str(&s->w->b, name, (size_t)n));
+  eao_fref text = eao_fbuild_str(&s->w->b, name, strlen(name));
+  eao_fbuild_ref(&s->w->b, TFL_VAR_HANDLE_SHARED_NAME, text);
   eao_tfw_op op = {.code = TFL_VAR_HANDLE, .options = TFL_O_VarHandleOptions, .has_options = true};
   return add_operator(s, &op, out, 1);
 }

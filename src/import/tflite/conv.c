@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "import/tflite/tflite.h"
+#include "kernel/kernel.h"
 #include "kernel/ref/conv.h"
 #include "kernel/ref/hybrid.h"
 #include "kernel/ref/matmul.h"
@@ -25,11 +26,21 @@ static eao_ints triple(const eao_tfl_op *o, uint32_t d, uint32_t h, uint32_t w, 
                           eao_ftab_i32(&o->opt, w, def)}};
 }
 
+/* Nameless zeros: how the exporter writes a missing bias, because XNNPACK wants one. */
+static bool stands_for_none(const eao_value *bias) {
+  const eao_tensor *t = &bias->t;
+  if (!t->data || *bias->name || t->rank != 1) return false;
+  for (int64_t i = 0; i < t->dim[0]; i++)
+    if (eao_get_f64(t, i) != 0) return false;
+  return true;
+}
+
 /* x, w and bias of the operator; n is 2 without bias. */
 static eao_status weighted(eao_tfl_op *o, eao_vid *in, uint32_t *out_n) {
   EAO_TRY(eao_tfl_need(o, 0, &in[0]));
   EAO_TRY(eao_tfl_need(o, 1, &in[1]));
   EAO_TRY(eao_tfl_in(o, 2, &in[2]));
+  if (in[2] != EAO_NONE && stands_for_none(&o->s->g->value[in[2]])) in[2] = EAO_NONE;
   *out_n = in[2] == EAO_NONE ? 2 : 3;
   return EAO_OK;
 }

@@ -107,8 +107,6 @@ eao_status eao_tfl_node(eao_tfl_op *o, uint16_t op, const void *attr, const eao_
                         uint32_t n_in, const eao_vid *out, uint32_t n_out) {
   const eao_op_desc *d = eao_op_get(op);
   if (!d) return eao_tfl_fail(o, EAO_ERR_INTERNAL, "op %u has no descriptor", op);
-  /* TFLite's operators have no names: that of what they make tells people where they are. */
-  const char *name = n_out && out[0] != EAO_NONE ? o->s->g->value[out[0]].name : "";
   void *defaults = NULL;
   if (d->attr_size && !attr) {
     attr = defaults = eao_alloc(o->m->ctx, d->attr_size);
@@ -116,7 +114,7 @@ eao_status eao_tfl_node(eao_tfl_op *o, uint16_t op, const void *attr, const eao_
     eao_op_attr_defaults(d, defaults);
   }
   eao_status s =
-      eao_graph_add_node(o->s->g, op, name, attr, d->attr_size, in, n_in, out, n_out, NULL);
+      eao_graph_add_node(o->s->g, op, "", attr, d->attr_size, in, n_in, out, n_out, NULL);
   eao_free(o->m->ctx, defaults);
   return s;
 }

@@ -268,7 +268,15 @@ static eao_status make_names_unique(eao_graph *g) {
 
 static eao_status finish(eao_tfl *m) {
   EAO_TRY(eao_tfl_vars_finish(m));
-  for (eao_graph *g = m->g; g; g = g->next_sub) EAO_TRY(make_names_unique(g));
+  for (eao_graph *g = m->g; g; g = g->next_sub) {
+    EAO_TRY(eao_graph_renumber(g));
+    EAO_TRY(make_names_unique(g));
+    /* TFLite's operators have no names: that of what they make tells people where they are. */
+    for (eao_nid n = 0; n < g->n_node; n++)
+      if (g->node[n].n_out && g->node[n].out[0] != EAO_NONE)
+        g->node[n].name = g->value[g->node[n].out[0]].name;
+    for (uint32_t i = 0; i < g->n_state; i++) g->state[i].name = g->value[g->state[i].in].name;
+  }
   EAO_TRY(eao_graph_verify(m->g));
   EAO_TRY(eao_graph_infer(m->g));
   return eao_tfl_meta(m);

@@ -120,10 +120,10 @@ static eao_status cut(eao_tfl_op *o, const eao_vid *in, uint32_t n_in, int64_t a
   for (uint32_t i = 0; s == EAO_OK && i < o->out.n; i++)
     s = squeeze ? eao_tfl_temp(o, in[0], &out[i]) : eao_tfl_out(o, i, &out[i]);
   if (s == EAO_OK) s = eao_tfl_node(o, EAO_OP_split, &a, in, n_in, out, o->out.n);
-  if (s == EAO_OK && squeeze) s = eao_tfl_list(o, &axis, 1, &pair[1]);
   for (uint32_t i = 0; squeeze && s == EAO_OK && i < o->out.n; i++) {
     pair[0] = out[i];
-    s = eao_tfl_out(o, i, &y);
+    s = eao_tfl_list(o, &axis, 1, &pair[1]);
+    if (s == EAO_OK) s = eao_tfl_out(o, i, &y);
     if (s == EAO_OK) s = eao_tfl_node(o, EAO_OP_squeeze, NULL, pair, 2, &y, 1);
   }
   eao_free(o->m->ctx, out);
