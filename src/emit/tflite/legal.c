@@ -373,6 +373,7 @@ eao_status eao_tfe_legalise(const eao_graph *from, eao_graph **out) {
     s = eao_graph_add_meta(to, from->meta[i].key, from->meta[i].text);
   if (s == EAO_OK) s = eao_graph_verify(to);
   if (s == EAO_OK) s = eao_graph_infer(to);
+  if (s == EAO_ERR_TYPE) s = EAO_ERR_UNSUPPORTED; /* an operator made of others, on integers */
   if (s != EAO_OK) {
     eao_graph_destroy(to);
     return s;

@@ -108,65 +108,6 @@ static eao_status act_op(eao_tfe *e, const eao_node *n) {
   return eao_tfe_act(e, &((const eao_binary_attr *)n->attr)->act, in, out);
 }
 
-static eao_status silu(eao_tfe *e, const eao_node *n) {
-  eao_act a = {.kind = EAO_ACT_SILU};
-  eao_vid in, out;
-  EAO_TRY(one(e, n, &in, &out));
-  return eao_tfe_act(e, &a, in, out);
-}
-
-static eao_status hard_sigmoid(eao_tfe *e, const eao_node *n) {
-  const eao_unary_attr *u = n->attr;
-  eao_act a = {EAO_ACT_HARD_SIGMOID, u->alpha, u->beta};
-  eao_vid in, out;
-  EAO_TRY(one(e, n, &in, &out));
-  return eao_tfe_act(e, &a, in, out);
-}
-
-static eao_status reciprocal(eao_tfe *e, const eao_node *n) {
-  eao_vid in, out, c;
-  EAO_TRY(one(e, n, &in, &out));
-  EAO_TRY(eao_tfe_float(e, eao_tfe_type(e, n->in[0])->dtype, 1, &c));
-  return eao_tfe_binary(e, EAO_OP_div, c, in, out);
-}
-
-/* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), which does not overflow */
-static eao_status softplus_nodes(eao_tfe *e, eao_vid in, eao_vid out) {
-  static const uint16_t ops[] = {EAO_OP_abs, EAO_OP_neg, EAO_OP_exp};
-  eao_dtype dtype = e->to->value[in].t.dtype;
-  eao_vid t = in, c, u;
-  for (size_t i = 0; i < EAO_COUNT(ops); i++) {
-    EAO_TRY(eao_tfe_temp_of(e, dtype, &u));
-    EAO_TRY(eao_tfe_unary(e, ops[i], NULL, t, u));
-    t = u;
-  }
-  EAO_TRY(eao_tfe_float(e, dtype, 1, &c));
-  EAO_TRY(eao_tfe_temp_of(e, dtype, &u));
-  EAO_TRY(eao_tfe_binary(e, EAO_OP_add, t, c, u));
-  EAO_TRY(eao_tfe_temp_of(e, dtype, &t));
-  EAO_TRY(eao_tfe_unary(e, EAO_OP_log, NULL, u, t));
-  EAO_TRY(eao_tfe_temp_of(e, dtype, &u));
-  EAO_TRY(eao_tfe_unary(e, EAO_OP_relu, NULL, in, u));
-  return eao_tfe_binary(e, EAO_OP_add, u, t, out);
-}
-
-static eao_status softplus(eao_tfe *e, const eao_node *n) {
-  eao_vid in, out;
-  EAO_TRY(one(e, n, &in, &out));
-  return softplus_nodes(e, in, out);
-}
-
-static eao_status mish(eao_tfe *e, const eao_node *n) {
-  eao_vid in, out, a, b;
-  EAO_TRY(one(e, n, &in, &out));
-  eao_dtype dtype = e->to->value[in].t.dtype;
-  EAO_TRY(eao_tfe_temp_of(e, dtype, &a));
-  EAO_TRY(eao_tfe_temp_of(e, dtype, &b));
-  EAO_TRY(softplus_nodes(e, in, a));
-  EAO_TRY(eao_tfe_unary(e, EAO_OP_tanh, NULL, a, b));
-  return eao_tfe_binary(e, EAO_OP_mul, in, b, out);
-}
-
 /* The four operators fuse few activations; the others follow as nodes. */
 static eao_status binary(eao_tfe *e, const eao_node *n) {
   const eao_binary_attr *a = n->attr;
@@ -177,6 +118,29 @@ static eao_status binary(eao_tfe *e, const eao_node *n) {
   EAO_TRY(eao_tfe_out(e, n->out[0], false, &out));
   EAO_TRY(eao_tfe_binary(e, n->op, in[0], in[1], t));
   return eao_tfe_act(e, &a->act, t, out);
+}
+
+/* Two inputs at a time: TFLite's operators have no more. mean: their sum by their number. */
+static eao_status variadic(eao_tfe *e, const eao_node *n) {
+  uint16_t op = n->op == EAO_OP_mean ? EAO_OP_add : n->op;
+  eao_dtype dtype = eao_tfe_type(e, n->out[0])->dtype;
+  eao_vid sum, in, out, next, c;
+  if (n->n_in == 2 && op == n->op) return eao_tfe_copy(e, n);
+  if (n->op == EAO_OP_mean && !eao_dtype_is_float(dtype))
+    return eao_tfe_fail(e, "a mean of integers");
+  EAO_TRY(eao_tfe_plain(e, n->in[0], &sum));
+  EAO_TRY(eao_tfe_out(e, n->out[0], false, &out));
+  for (uint32_t i = 1; i < n->n_in; i++) {
+    EAO_TRY(eao_tfe_plain(e, n->in[i], &in));
+    next = out;
+    if (i + 1 < n->n_in || n->op == EAO_OP_mean) EAO_TRY(eao_tfe_temp(e, n->out[0], &next));
+    EAO_TRY(eao_tfe_binary(e, op, sum, in, next));
+    sum = next;
+  }
+  if (n->op != EAO_OP_mean)
+    return n->n_in > 1 ? EAO_OK : eao_tfe_binary(e, op, sum, sum, out); /* max(x, x) is x */
+  EAO_TRY(eao_tfe_float(e, dtype, 1.0 / n->n_in, &c));
+  return eao_tfe_binary(e, EAO_OP_mul, sum, c, out);
 }
 
 static eao_status xor_op(eao_tfe *e, const eao_node *n) {
@@ -409,11 +373,9 @@ eao_tfe_fn eao_tfe_find_math(uint16_t op) {
   switch (op) {
   case EAO_OP_clip: return clip;
   case EAO_OP_act: return act_op;
-  case EAO_OP_silu: return silu;
-  case EAO_OP_hard_sigmoid: return hard_sigmoid;
-  case EAO_OP_reciprocal: return reciprocal;
-  case EAO_OP_softplus: return softplus;
-  case EAO_OP_mish: return mish;
+  case EAO_OP_min:
+  case EAO_OP_max:
+  case EAO_OP_mean: return variadic;
   case EAO_OP_xor: return xor_op;
   case EAO_OP_add:
   case EAO_OP_sub:

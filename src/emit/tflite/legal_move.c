@@ -32,6 +32,7 @@ static int32_t axis_last(int32_t axis, int32_t rank) {
 static eao_status alias(eao_tfe *e, const eao_node *n) {
   const eao_graph *g = e->from;
   bool output = false;
+  if (n->n_out > 1 && n->out[1] != EAO_NONE) return eao_tfe_fail(e, "its mask output");
   for (uint32_t i = 0; i < g->n_output; i++) output = output || g->output[i] == n->out[0];
   for (uint32_t i = 0; i < g->n_state; i++) output = output || g->state[i].out == n->out[0];
   if (!output) {
@@ -399,13 +400,14 @@ static eao_status reduce_as(eao_tfe *e, const eao_node *n, uint16_t op, eao_vid 
   eao_vid in[2] = {x};
   if (n->n_in > 1 && n->in[1] != EAO_NONE)
     EAO_TRY(eao_tfe_list(e, "the axes", n->in[1], axes, EAO_MAX_RANK, &k));
+  bool given = k > 0;
   if (k == 0 && !a.noop_with_empty_axes) {
     if (rank < 0) return eao_tfe_fail(e, "an input of unknown rank");
     for (k = 0; k < rank; k++) axes[k] = k;
   }
   for (int32_t i = 0; last && i < k; i++) axes[i] = axis_last(from_end(axes[i], rank), rank);
   a.noop_with_empty_axes = 1;
-  if (k && !last)
+  if (given && !last)
     EAO_TRY(narrow(e, n->in[1], &in[1]));
   else
     EAO_TRY(eao_tfe_i32(e, axes, k, &in[1]));
@@ -527,10 +529,25 @@ static eao_status topk(eao_tfe *e, const eao_node *n) {
 
 /* ---- resize ---- */
 
+/* Given scales are the ratios of the extents, which is what TFLite computes with. */
+static bool scales_fit(const eao_tfe *e, const eao_node *n) {
+  const eao_resize_attr *a = n->attr;
+  const eao_tensor *x = eao_tfe_type(e, n->in[0]), *y = eao_tfe_type(e, n->out[0]);
+  const eao_tensor *s = n->n_in > 2 && n->in[2] != EAO_NONE ? eao_tfe_type(e, n->in[2]) : NULL;
+  if (!s || (s->rank == 1 && s->dim[0] == 0)) return true;
+  if (!s->data) return false;
+  for (int64_t i = 0; i < eao_tensor_count(s); i++) {
+    int32_t d = a->axes.n ? from_end(a->axes.v[i], x->rank) : (int32_t)i;
+    if (d < 0 || d >= x->rank || eao_get_f64(s, i) * (double)x->dim[d] != (double)y->dim[d])
+      return false;
+  }
+  return true;
+}
+
 static eao_status resize(eao_tfe *e, const eao_node *n) {
   eao_resize_attr a = *(const eao_resize_attr *)n->attr;
   const eao_tensor *x = eao_tfe_type(e, n->in[0]), *y = eao_tfe_type(e, n->out[0]);
-  if (x->rank != 4 || y->rank != 4) return eao_tfe_fail(e, "only images can be resized");
+  if (x->rank != 4 || y->rank != 4) return eao_tfe_resize_by_matrix(e, n);
   bool moved[4];
   for (int32_t i = 0; i < 4; i++) {
     moved[i] = x->dim[i] != y->dim[i];
@@ -538,7 +555,8 @@ static eao_status resize(eao_tfe *e, const eao_node *n) {
   }
   bool tflite = a.axes.n == 2 && a.axes.v[0] == 1 && a.axes.v[1] == 2;
   bool first = !tflite && !moved[1];
-  if (!first && (moved[0] || moved[3])) return eao_tfe_fail(e, "axes other than height and width");
+  if (moved[0] || moved[first ? 1 : 3] || a.aspect || !scales_fit(e, n))
+    return eao_tfe_resize_by_matrix(e, n);
   int32_t h = first ? 2 : 1;
   bool align = a.coordinates == EAO_COORD_ALIGN_CORNERS;
   bool linear = a.mode == EAO_RESIZE_LINEAR;
@@ -560,7 +578,7 @@ static eao_status resize(eao_tfe *e, const eao_node *n) {
     known = true;
   }
   if (!known || a.mode == EAO_RESIZE_CUBIC || a.antialias || a.exclude_outside)
-    return eao_tfe_fail(e, "this way of resizing");
+    return eao_tfe_resize_by_matrix(e, n);
   if (y->dim[h] < 0 || y->dim[h + 1] < 0) {
     if (!tflite || n->n_in < 4) return eao_tfe_fail(e, "a size that is not known");
     return eao_tfe_copy(e, n);
@@ -667,5 +685,8 @@ static eao_tfe_fn find_move(uint16_t op) {
 eao_tfe_fn eao_tfe_find(uint16_t op) {
   eao_tfe_fn fn = eao_tfe_find_spatial(op);
   if (!fn) fn = eao_tfe_find_math(op);
+  if (!fn) fn = eao_tfe_find_unary(op);
+  if (!fn) fn = eao_tfe_find_matrix(op);
+  if (!fn) fn = eao_tfe_find_pick(op);
   return fn ? fn : find_move(op);
 }

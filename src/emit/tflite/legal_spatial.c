@@ -5,6 +5,7 @@
 #include "emit/tflite/tflite.h"
 #include "kernel/kernel.h"
 #include "kernel/ref/conv.h"
+#include "kernel/ref/matmul.h"
 #include "kernel/ref/move.h"
 #include "kernel/ref/slice.h"
 
@@ -197,6 +198,30 @@ static eao_status bias(eao_tfe *e, const eao_node *n, int64_t outputs, eao_vid *
   return eao_graph_add_value(e->to, "", &t, out);
 }
 
+/* LiteRT quantises a float input under integer weights; where the node does not, they are
+ * dequantised first. */
+static eao_status real_weights(eao_tfe *e, const eao_node *n, int32_t hybrid, eao_vid *w) {
+  eao_vid in = *w;
+  if (hybrid || !e->to->value[in].t.quant.n || eao_tfe_type(e, n->in[0])->dtype != EAO_F32)
+    return EAO_OK;
+  EAO_TRY(eao_tfe_temp_of(e, EAO_F32, w));
+  return eao_tfe_unary(e, EAO_OP_dequantize, NULL, in, *w);
+}
+
+static eao_status fully_connected(eao_tfe *e, const eao_node *n) {
+  const eao_fully_connected_attr *a = n->attr;
+  if (a->hybrid || !eao_tfe_type(e, n->in[1])->quant.n ||
+      eao_tfe_type(e, n->in[0])->dtype != EAO_F32)
+    return eao_tfe_copy(e, n);
+  eao_vid in[3], out;
+  EAO_TRY(eao_tfe_plain(e, n->in[0], &in[0]));
+  EAO_TRY(eao_tfe_plain(e, n->in[1], &in[1]));
+  EAO_TRY(eao_tfe_plain(e, n->n_in > 2 ? n->in[2] : EAO_NONE, &in[2]));
+  EAO_TRY(real_weights(e, n, a->hybrid, &in[1]));
+  EAO_TRY(eao_tfe_out(e, n->out[0], false, &out));
+  return eao_tfe_node(e, EAO_OP_fully_connected, a, in, n->n_in, &out, 1);
+}
+
 static eao_status conv(eao_tfe *e, const eao_node *n) {
   const eao_conv_attr *a = n->attr;
   const eao_tensor *w = eao_tfe_type(e, n->in[1]);
@@ -229,11 +254,9 @@ static eao_status conv(eao_tfe *e, const eao_node *n) {
     EAO_TRY(widen(e, in[0], &in[0]));
     widen_window(&win);
   }
-  if (win.n == 3) {
-    int32_t dhwio[5] = {1, 2, 3, 4, 0};
-    if (a->group != 1) return eao_tfe_fail(e, "a 3-D convolution in groups");
-    EAO_TRY(eao_tfe_permute(e, in[1], dhwio, 5, &in[1]));
-  }
+  if (win.n == 3 && (a->group != 1 || !w->data || w->quant.n)) /* the file has them as DHWIO */
+    return eao_tfe_fail(e, "a 3-D convolution in groups, or whose weights are not float constants");
+  EAO_TRY(real_weights(e, n, a->hybrid, &in[1]));
   EAO_TRY(pad_input(e, &win, 0, in[0], &in[0], &r.auto_pad));
   r.w_layout = depthwise ? EAO_WLAYOUT_1KO : EAO_WLAYOUT_OKI;
   r.strides = ints(win.n, win.stride);
@@ -287,6 +310,7 @@ static eao_status conv_transpose(eao_tfe *e, const eao_node *n) {
   EAO_TRY(input_last(e, n->in[0], a->layout, &in[0]));
   EAO_TRY(eao_tfe_plain(e, n->in[1], &in[1]));
   EAO_TRY(eao_tfe_permute(e, in[1], perm, 4, &in[1]));
+  EAO_TRY(real_weights(e, n, a->hybrid, &in[1]));
   EAO_TRY(eao_tfe_plain(e, n->n_in > 2 ? n->in[2] : EAO_NONE, &in[2]));
   tail t;
   EAO_TRY(tail_init(e, &t, n, a->layout, false, &a->act));
@@ -404,6 +428,7 @@ static eao_status pool(eao_tfe *e, const eao_node *n) {
 eao_tfe_fn eao_tfe_find_spatial(uint16_t op) {
   switch (op) {
   case EAO_OP_conv: return conv;
+  case EAO_OP_fully_connected: return fully_connected;
   case EAO_OP_conv_transpose: return conv_transpose;
   case EAO_OP_avg_pool:
   case EAO_OP_max_pool: return pool;

@@ -3,6 +3,7 @@
 
 #include "emit/tflite/tflite.h"
 #include "format/flex.h"
+#include "kernel/kernel.h"
 #include "kernel/ref/cast.h"
 #include "kernel/ref/conv.h"
 #include "kernel/ref/elementwise.h"
@@ -50,7 +51,26 @@ static void set_padding(eao_tfw_sub *s, uint32_t slot, int32_t auto_pad) {
 
 /* ---- convolution, pooling, matrix products ---- */
 
-static eao_status conv_3d(eao_tfw_sub *s, const eao_conv_attr *a, eao_tfw_op *op) {
+/* O D H W I -> D H W I O */
+static eao_status filter_3d(eao_tfw_sub *s, eao_vid v, int32_t *out) {
+  const eao_value *val = &s->g->value[v];
+  eao_tensor t = val->t;
+  uint64_t bytes;
+  EAO_TRY(eao_tensor_nbytes(s->w->ctx, &t, &bytes));
+  for (int32_t i = 0; i < 4; i++) t.dim[i] = val->t.dim[i + 1];
+  t.dim[4] = val->t.dim[0];
+  t.data = eao_alloc(s->w->ctx, (size_t)bytes + 8);
+  if (!t.data) return EAO_NOMEM(s->w->ctx);
+  int64_t n = eao_tensor_count(&t), o = t.dim[4], rest = o ? n / o : 0;
+  for (int64_t i = 0; i < n; i++) eao_set_f64(&t, i, eao_get_f64(&val->t, i % o * rest + i / o));
+  eao_status st = eao_tfw_own(s, val->name, &t, (size_t)bytes, out);
+  eao_free(s->w->ctx, t.data);
+  return st;
+}
+
+static eao_status conv_3d(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  const eao_conv_attr *a = n->attr;
+  EAO_TRY(filter_3d(s, n->in[1], &op->in[1]));
   op->code = TFL_CONV_3D;
   op->options = TFL_O_Conv3DOptions;
   set_padding(s, TFL_CONV3D_PADDING, a->auto_pad);
@@ -66,7 +86,7 @@ static eao_status conv_3d(eao_tfw_sub *s, const eao_conv_attr *a, eao_tfw_op *op
 static eao_status conv(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
   const eao_conv_attr *a = n->attr;
   const eao_tensor *w = &s->g->value[n->in[1]].t;
-  if (w->rank == 5) return conv_3d(s, a, op);
+  if (w->rank == 5) return conv_3d(s, n, op);
   bool depthwise = a->w_layout == EAO_WLAYOUT_1KO;
   if (!depthwise) {
     set_padding(s, TFL_CONV2D_PADDING, a->auto_pad);
@@ -292,6 +312,17 @@ static eao_status gather_nd(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
   (void)op;
   return ((const eao_gather_nd_attr *)n->attr)->batch_dims ? refuse(s, "gather_nd with batches")
                                                            : EAO_OK;
+}
+
+/* indices, updates, shape: the shape of the zeros that they are added to. */
+static eao_status scatter_nd(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
+  if (((const eao_scatter_attr *)n->attr)->reduction != EAO_SCATTER_ADD ||
+      !eao_tfe_is_zero_fill(s->g, n->in[0]))
+    return refuse(s, "scattering into a tensor");
+  const eao_node *fill = &s->g->node[s->g->value[n->in[0]].producer];
+  op->in[0] = op->in[1];
+  op->in[1] = op->in[2];
+  return eao_tfw_tensor(s, fill->in[0], &op->in[2]);
 }
 
 static eao_status reverse_sequence(eao_tfw_sub *s, const eao_node *n, eao_tfw_op *op) {
@@ -561,6 +592,7 @@ static const eao_tfw_row rows[] = {
     ROW(tile, TILE, O(Tile), 2, NULL),
     ROW(expand, BROADCAST_TO, O(BroadcastTo), 2, NULL),
     ROW(gather, GATHER, O(Gather), 0, gather),
+    ROW(scatter_nd, SCATTER_ND, O(ScatterNd), 0, scatter_nd),
     ROW(gather_nd, GATHER_ND, O(GatherNd), 0, gather_nd),
     ROW(segment_sum, SEGMENT_SUM, O(SegmentSum), 0, NULL),
     ROW(dynamic_update_slice, DYNAMIC_UPDATE_SLICE, O(DynamicUpdateSlice), 4, NULL),

@@ -38,6 +38,13 @@ eao_status eao_tfe_signed(const eao_graph *from, eao_graph **out) EAO_MUST_CHECK
 eao_tfe_fn eao_tfe_find(uint16_t op);
 eao_tfe_fn eao_tfe_find_spatial(uint16_t op); /* legal_spatial.c */
 eao_tfe_fn eao_tfe_find_math(uint16_t op);    /* legal_math.c */
+eao_tfe_fn eao_tfe_find_unary(uint16_t op);   /* legal_unary.c */
+eao_tfe_fn eao_tfe_find_matrix(uint16_t op);  /* legal_matrix.c */
+eao_tfe_fn eao_tfe_find_pick(uint16_t op);    /* legal_pick.c */
+/* Is v made by a fill with 0? What SCATTER_ND adds to. */
+bool eao_tfe_is_zero_fill(const eao_graph *g, eao_vid v);
+/* What is linear along two axes of an image as matrix products (legal_matrix.c). */
+eao_status eao_tfe_resize_by_matrix(eao_tfe *e, const eao_node *n) EAO_MUST_CHECK;
 /* One graph (the top one or a body) into an empty one. */
 eao_status eao_tfe_graph(const eao_graph *from, eao_graph *to) EAO_MUST_CHECK;
 /* The node as it is, element-wise ones on the form that is there. */
@@ -136,6 +143,9 @@ uint32_t eao_tfw_state_inputs(uint16_t op); /* bit mask */
 /* Index of the tensor of a value / of a new INT32 constant. */
 eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) EAO_MUST_CHECK;
 eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *out) EAO_MUST_CHECK;
+/* A constant that is no value of the graph; its n bytes are copied. */
+eao_status eao_tfw_own(eao_tfw_sub *s, const char *name, const eao_tensor *t, size_t n,
+                       int32_t *out) EAO_MUST_CHECK;
 /* A tensor that is no value of the graph, for its type. */
 eao_status eao_tfw_extra(eao_tfw_sub *s, const eao_tensor *t, int32_t *out) EAO_MUST_CHECK;
 /* Writes a body as a subgraph; its index. */

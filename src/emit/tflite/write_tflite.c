@@ -153,6 +153,14 @@ eao_status eao_tfw_tensor(eao_tfw_sub *s, eao_vid v, int32_t *out) {
   return EAO_OK;
 }
 
+/* A buffer of its own. */
+static eao_status i32_buffer(eao_tfw_sub *s, const int32_t *v, size_t n, uint32_t *out) {
+  EAO_TRY(eao_tfw_buffer(s->w, NULL, 0, out));
+  eao_fbuild_ref(&s->w->b, TFL_BUFFER_DATA, eao_fbuild_vec(&s->w->b, v, n * 4, 1, 16));
+  s->w->buffer[*out] = eao_fbuild_table(&s->w->b);
+  return s->w->b.status;
+}
+
 eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *out) {
   int32_t small[EAO_MAX_INTS * 2];
   uint32_t buffer, count = n < 0 ? 1 : (uint32_t)n;
@@ -161,10 +169,16 @@ eao_status eao_tfw_const(eao_tfw_sub *s, const int64_t *v, int32_t n, int32_t *o
     return eao_fail(s->w->ctx, EAO_ERR_INTERNAL, "a list of %u integers", count);
   for (uint32_t i = 0; i < count; i++)
     small[i] = v[i] > INT32_MAX ? INT32_MAX : v[i] < INT32_MIN ? INT32_MIN : (int32_t)v[i];
-  EAO_TRY(eao_tfw_buffer(s->w, NULL, 0, &buffer)); /* a fresh one: data below must not be shared */
-  eao_fbuild_ref(&s->w->b, TFL_BUFFER_DATA, eao_fbuild_vec(&s->w->b, small, count * 4, 1, 16));
-  s->w->buffer[buffer] = eao_fbuild_table(&s->w->b);
+  EAO_TRY(i32_buffer(s, small, count, &buffer));
   return add_tensor(s, "", &t, TFL_T_INT32, buffer, false, out);
+}
+
+eao_status eao_tfw_own(eao_tfw_sub *s, const char *name, const eao_tensor *t, size_t n,
+                       int32_t *out) {
+  uint32_t buffer;
+  EAO_TRY(eao_tfw_buffer(s->w, t->data, n, &buffer));
+  s->w->buffer_data[buffer] = NULL; /* the memory may hold something else later */
+  return add_tensor(s, name, t, type_of(t->dtype), buffer, false, out);
 }
 
 eao_status eao_tfw_extra(eao_tfw_sub *s, const eao_tensor *t, int32_t *out) {
@@ -216,18 +230,41 @@ static eao_status add_operator(eao_tfw_sub *s, const eao_tfw_op *op, const int32
 
 /* A list input as INT32: constants of another integer type are written again. */
 static eao_status list_input(eao_tfw_sub *s, eao_vid v, int32_t *out) {
-  const eao_tensor *t = &s->g->value[v].t;
-  int64_t list[EAO_MAX_INTS * 2];
-  if (!t->data || t->dtype == EAO_I32) return eao_tfw_tensor(s, v, out);
-  int64_t n = eao_tensor_count(t);
+  eao_tensor t = s->g->value[v].t;
+  const eao_tensor from = t;
+  int32_t list[EAO_MAX_INTS * 2];
+  uint32_t buffer;
+  if (!t.data || t.dtype == EAO_I32) return eao_tfw_tensor(s, v, out);
+  int64_t n = eao_tensor_count(&t);
   if (n > (int64_t)EAO_COUNT(list))
     return eao_fail(s->w->ctx, EAO_ERR_UNSUPPORTED, "a list of %lld integers", (long long)n);
-  for (int64_t i = 0; i < n; i++) list[i] = eao_get_i64(t, i);
-  return eao_tfw_const(s, list, t->rank == 0 ? -1 : (int32_t)n, out);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t k = eao_get_i64(&from, i);
+    list[i] = k > INT32_MAX ? INT32_MAX : k < INT32_MIN ? INT32_MIN : (int32_t)k;
+  }
+  t.dtype = EAO_I32;
+  EAO_TRY(i32_buffer(s, list, (size_t)n, &buffer));
+  return add_tensor(s, s->g->value[v].name, &t, TFL_T_INT32, buffer, false, out);
+}
+
+/* A fill with zeros that only SCATTER_ND uses: the operator makes them itself. */
+static bool is_scatter_base(const eao_graph *g, const eao_node *n) {
+  bool used = false;
+  if (n->op != EAO_OP_fill || !eao_tfe_is_zero_fill(g, n->out[0])) return false;
+  for (eao_nid k = 0; k < g->n_node; k++)
+    for (uint32_t i = 0; i < g->node[k].n_in; i++) {
+      if (g->node[k].in[i] != n->out[0]) continue;
+      used = true;
+      if (g->node[k].op != EAO_OP_scatter_nd || i != 0) return false;
+    }
+  for (uint32_t i = 0; i < g->n_output; i++)
+    if (g->output[i] == n->out[0]) return false;
+  return used;
 }
 
 static eao_status write_node(eao_tfw_sub *s, const eao_node *n) {
   eao_tfw *w = s->w;
+  if (is_scatter_base(s->g, n)) return EAO_OK;
   const eao_tfw_row *row = eao_tfw_find(n->op);
   const eao_op_desc *d = eao_op_get(n->op);
   if (!row)

@@ -119,6 +119,19 @@ eao_status eao_tfl_depthwise(eao_tfl_op *o) {
   return conv_node(o, &a);
 }
 
+/* A constant filter [d, h, w, in, out] as [out, d, h, w, in]. */
+static eao_status turned_filter_3d(eao_tfl_op *o, eao_vid v, eao_vid *out) {
+  eao_tensor t = o->s->g->value[v].t;
+  const float *from = t.data;
+  int64_t n = eao_tensor_count(&t), outs = t.dim[4], rest = outs ? n / outs : 0;
+  for (int32_t i = 4; i > 0; i--) t.dim[i] = t.dim[i - 1];
+  t.dim[0] = outs;
+  float *to = t.data = eao_arena_array(&o->m->g->arena, (uint64_t)n + 1, sizeof *to);
+  if (!to) return EAO_NOMEM(o->m->ctx);
+  for (int64_t i = 0; i < n; i++) to[i % outs * rest + i / outs] = from[i];
+  return eao_graph_add_value(o->s->g, o->s->g->value[v].name, &t, out);
+}
+
 /* The filter of CONV_3D is [d, h, w, in, out]. */
 eao_status eao_tfl_conv_3d(eao_tfl_op *o) {
   eao_conv_attr a = {.layout = EAO_LAYOUT_CHANNELS_LAST, .w_layout = EAO_WLAYOUT_OKI, .group = 1};
@@ -132,6 +145,11 @@ eao_status eao_tfl_conv_3d(eao_tfl_op *o) {
                        TFL_CONV3D_DILATION_W_FACTOR, 1);
   EAO_TRY(weighted(o, in, &n));
   EAO_TRY(eao_tfl_out(o, 0, &out));
+  const eao_tensor from = o->s->g->value[in[1]].t;
+  if (from.data && from.rank == 5 && from.dtype == EAO_F32) {
+    EAO_TRY(turned_filter_3d(o, in[1], &in[1]));
+    return eao_tfl_node(o, EAO_OP_conv, &a, in, n, &out, 1);
+  }
   EAO_TRY(eao_tfl_temp(o, in[1], &w));
   EAO_TRY(eao_tfl_node(o, EAO_OP_transpose, &perm, &in[1], 1, &w, 1));
   in[1] = w;
