@@ -111,6 +111,8 @@ def run_eao(runner, path, inputs, runs, tmp):
     out, k = [], 0
     while (tmp / f"out_{k}.dims").exists():
         dtype, *dims = (tmp / f"out_{k}.dims").read_text().split()
+        if dtype not in NP:
+            return None, f"unsupported: a result of type {dtype} cannot be compared here"
         data = np.frombuffer((tmp / f"out_{k}.bin").read_bytes(), NP[dtype])
         out.append(data.reshape([int(d) for d in dims]))
         k += 1

@@ -100,8 +100,8 @@ void eao_graph_replace_uses(eao_graph *g, eao_vid from, eao_vid to);
 void eao_graph_count_uses(const eao_graph *g, uint32_t *out_count);
 /* Drops removed nodes and renumbers producers. Values stay. */
 void eao_graph_compact(eao_graph *g);
-/* Values in the order of their first use (inputs, states, then node by node), those that nobody uses
- * dropped: equal graphs get equal numbers however they were built. */
+/* Values in the order of their first use (inputs, states, then node by node), those that nobody
+ * uses dropped: equal graphs get equal numbers however they were built. */
 eao_status eao_graph_renumber(eao_graph *g) EAO_MUST_CHECK;
 /* Sorts nodes topologically (stable); EAO_ERR_FORMAT naming a node when there is a cycle. */
 eao_status eao_graph_sort(eao_graph *g) EAO_MUST_CHECK;
