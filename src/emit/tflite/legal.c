@@ -51,11 +51,13 @@ static bool fixed_range(uint16_t op, eao_dtype t, float *scale, int32_t *zero) {
 }
 
 /* In place of `out` when the op cannot make out's quantisation; EAO_NONE when it can. */
-static eao_status ranged_output(eao_tfe *e, uint16_t op, eao_vid out, eao_vid *ranged) {
+static eao_status ranged_output(eao_tfe *e, uint16_t op, eao_vid in, eao_vid out, eao_vid *ranged) {
   const eao_tensor *y = &e->to->value[out].t;
   float scale;
   int32_t zero;
   *ranged = EAO_NONE;
+  /* From 8 to 16 bits: a softmax of microcontrollers, which has a range of its own. */
+  if (in != EAO_NONE && e->to->value[in].t.dtype != y->dtype) return EAO_OK;
   if (y->quant.n != 1 || !fixed_range(op, y->dtype, &scale, &zero) ||
       (y->quant.scale[0] == scale && (y->quant.zero ? y->quant.zero[0] : 0) == zero))
     return EAO_OK;
@@ -71,7 +73,8 @@ eao_status eao_tfe_node(eao_tfe *e, uint16_t op, const void *attr, const eao_vid
   const eao_op_desc *d = eao_op_get(op);
   void *defaults = NULL;
   eao_vid ranged = EAO_NONE;
-  if (n_out == 1 && out[0] != EAO_NONE) EAO_TRY(ranged_output(e, op, out[0], &ranged));
+  if (n_out == 1 && out[0] != EAO_NONE)
+    EAO_TRY(ranged_output(e, op, n_in ? in[0] : EAO_NONE, out[0], &ranged));
   if (d->attr_size && !attr) {
     attr = defaults = eao_alloc(e->ctx, d->attr_size);
     if (!attr) return EAO_NOMEM(e->ctx);

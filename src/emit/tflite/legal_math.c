@@ -120,12 +120,26 @@ static eao_status binary(eao_tfe *e, const eao_node *n) {
   return eao_tfe_act(e, &a->act, t, out);
 }
 
+/* ADD_N does not broadcast. */
+static bool same_shapes(const eao_tfe *e, const eao_node *n) {
+  const eao_tensor *a = eao_tfe_type(e, n->in[0]);
+  for (uint32_t i = 1; i < n->n_in; i++) {
+    const eao_tensor *b = eao_tfe_type(e, n->in[i]);
+    if (b->rank != a->rank || b->rank < 0) return false;
+    for (int32_t d = 0; d < a->rank; d++)
+      if (a->dim[d] < 0 || a->dim[d] != b->dim[d]) return false;
+  }
+  return n->n_in > 1 && (a->dtype == EAO_F32 || a->dtype == EAO_I32) && !a->quant.n;
+}
+
 /* Two inputs at a time: TFLite's operators have no more. mean: their sum by their number. */
 static eao_status variadic(eao_tfe *e, const eao_node *n) {
   uint16_t op = n->op == EAO_OP_mean ? EAO_OP_add : n->op;
   eao_dtype dtype = eao_tfe_type(e, n->out[0])->dtype;
   eao_vid sum, in, out, next, c;
   if (n->n_in == 2 && op == n->op) return eao_tfe_copy(e, n);
+  if (n->op == EAO_OP_sum && same_shapes(e, n)) return eao_tfe_copy(e, n);
+  if (n->op == EAO_OP_sum) op = EAO_OP_add;
   if (n->op == EAO_OP_mean && !eao_dtype_is_float(dtype))
     return eao_tfe_fail(e, "a mean of integers");
   EAO_TRY(eao_tfe_plain(e, n->in[0], &sum));
@@ -137,8 +151,9 @@ static eao_status variadic(eao_tfe *e, const eao_node *n) {
     EAO_TRY(eao_tfe_binary(e, op, sum, in, next));
     sum = next;
   }
+  if (n->op != EAO_OP_mean && n->n_in > 1) return EAO_OK;
   if (n->op != EAO_OP_mean)
-    return n->n_in > 1 ? EAO_OK : eao_tfe_binary(e, op, sum, sum, out); /* max(x, x) is x */
+    return eao_tfe_binary(e, n->op == EAO_OP_sum ? EAO_OP_max : op, sum, sum, out); /* it itself */
   EAO_TRY(eao_tfe_float(e, dtype, 1.0 / n->n_in, &c));
   return eao_tfe_binary(e, EAO_OP_mul, sum, c, out);
 }
@@ -375,6 +390,7 @@ eao_tfe_fn eao_tfe_find_math(uint16_t op) {
   case EAO_OP_act: return act_op;
   case EAO_OP_min:
   case EAO_OP_max:
+  case EAO_OP_sum:
   case EAO_OP_mean: return variadic;
   case EAO_OP_xor: return xor_op;
   case EAO_OP_add:

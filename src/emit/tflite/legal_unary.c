@@ -106,7 +106,10 @@ static eao_status area(expr *x, const eao_node *n, eao_vid in, eao_vid out) {
 
 static eao_status arc(expr *x, const eao_node *n, eao_vid in, eao_vid out) {
   eao_vid one = number(x, 1);
-  if (n->op == EAO_OP_atan) return done(x, EAO_OP_atan2, in, one, out);
+  if (n->op == EAO_OP_atan) { /* ATAN2 does not broadcast: ones of x's shape */
+    eao_vid ones = f2(x, EAO_OP_max, f1(x, EAO_OP_sign, in), one);
+    return done(x, EAO_OP_atan2, in, ones, out);
+  }
   eao_vid other = f1(x, EAO_OP_sqrt, f2(x, EAO_OP_sub, one, f2(x, EAO_OP_mul, in, in)));
   if (n->op == EAO_OP_asin) return done(x, EAO_OP_atan2, in, other, out);
   return done(x, EAO_OP_atan2, other, in, out);
