@@ -6,6 +6,7 @@
 
 #include "eao/rt.h"
 #include "format/eao_format.h"
+#include "rt/model.h"
 
 struct eao_host_package {
   eao_ctx *ctx;
@@ -31,14 +32,25 @@ static eao_status add_io(eao_graph *g, const char *name, const eao_tensor *t, bo
   return input ? eao_graph_add_input(g, v) : eao_graph_add_output(g, v);
 }
 
-static eao_status open_session(eao_host_package *p, const char *path) {
+/* Inputs or outputs of the package, without a session: looking must not take its memory. */
+static eao_status add_all(eao_host_package *p, eao_graph *g, eao_pkg_section sec) {
+  const eao_rt_model *m = eao_rt_const(&p->pkg);
+  const eao_pkg_io *io = eao_rt_section(m, sec);
+  for (uint32_t i = 0; i < eao_rt_count(m, sec); i++) {
+    eao_tensor t = eao_rt_tensor_type(m, io[i].tensor);
+    EAO_TRY(add_io(g, eao_rt_string(m, io[i].name), &t, sec == EAO_PKG_INPUTS));
+  }
+  return EAO_OK;
+}
+
+/* The session, made when it is needed first. */
+static eao_status need_session(eao_host_package *p) {
   enum { ALIGN = EAO_PKG_ALIGN };
-  eao_status s = eao_package_open(&p->pkg, path);
-  if (s != EAO_OK)
-    return eao_fail(p->ctx, s, "cannot open '%s': %s", path, eao_package_message(&p->pkg));
+  if (p->session) return EAO_OK;
   size_t n = eao_package_arena_bytes(&p->pkg);
   p->block = n < SIZE_MAX - ALIGN ? eao_alloc(p->ctx, n + ALIGN) : NULL;
-  if (!p->block) return EAO_NOMEM(p->ctx);
+  if (!p->block)
+    return eao_fail(p->ctx, EAO_ERR_NOMEM, "a session of the package needs %zu bytes of memory", n);
   uintptr_t at = ((uintptr_t)p->block + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
   return eao_session_create(&p->pkg, (void *)at, n, &p->session);
 }
@@ -49,11 +61,10 @@ eao_status eao_host_package_load(eao_ctx *ctx, const char *path, eao_graph *g,
   *out = NULL;
   if (!p) return EAO_NOMEM(ctx);
   p->ctx = ctx;
-  eao_status s = open_session(p, path);
-  for (uint32_t i = 0; s == EAO_OK && i < eao_package_input_count(&p->pkg); i++)
-    s = add_io(g, eao_package_input_name(&p->pkg, i), eao_session_input(p->session, i), true);
-  for (uint32_t i = 0; s == EAO_OK && i < eao_package_output_count(&p->pkg); i++)
-    s = add_io(g, eao_package_output_name(&p->pkg, i), eao_session_output(p->session, i), false);
+  eao_status s = eao_package_open(&p->pkg, path);
+  if (s != EAO_OK) s = eao_fail(ctx, s, "cannot open '%s': %s", path, eao_package_message(&p->pkg));
+  if (s == EAO_OK) s = add_all(p, g, EAO_PKG_INPUTS);
+  if (s == EAO_OK) s = add_all(p, g, EAO_PKG_OUTPUTS);
   const char *source = s == EAO_OK ? eao_package_meta(&p->pkg, "source") : NULL;
   if (source) s = eao_graph_add_meta(g, "source", source);
   if (s != EAO_OK) {
@@ -83,6 +94,7 @@ eao_status eao_host_package_run(eao_host_package *p, const eao_tensor *in, uint3
   if (n_in != eao_package_input_count(&p->pkg) || n_out != eao_package_output_count(&p->pkg))
     return eao_fail(p->ctx, EAO_ERR_ARG, "the package has %u inputs and %u outputs",
                     eao_package_input_count(&p->pkg), eao_package_output_count(&p->pkg));
+  EAO_TRY(need_session(p));
   for (uint32_t i = 0; i < n_in; i++) {
     const eao_tensor *to = eao_session_input(p->session, i);
     uint64_t bytes;
@@ -102,10 +114,11 @@ eao_status eao_host_package_run(eao_host_package *p, const eao_tensor *in, uint3
 }
 
 void eao_host_package_reset(eao_host_package *p) {
-  eao_session_reset(p->session);
+  if (p->session) eao_session_reset(p->session);
 }
 
 eao_status eao_host_package_self_test(eao_host_package *p) {
+  EAO_TRY(need_session(p));
   eao_status s = eao_session_self_test(p->session, 1e-5);
   if (s == EAO_ERR_UNSUPPORTED)
     return eao_fail(p->ctx, s, "the package carries no known-good run (compile with --golden)");

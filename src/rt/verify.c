@@ -34,7 +34,8 @@ eao_status eao_rt_verify_header(eao_rt_model *m) {
   if (n == 0 || eao_rt_string(m, 0)[n - 1] != 0)
     return eao_rt_fail(m, EAO_ERR_FORMAT, "strings are not terminated");
   if (h->arena_bytes > SIZE_MAX / 4)
-    return eao_rt_fail(m, EAO_ERR_NOMEM, "needs more memory than this machine can address");
+    return eao_rt_fail(m, EAO_ERR_NOMEM,
+                       "the header asks for more memory than this machine can address");
   return EAO_OK;
 }
 
@@ -76,9 +77,21 @@ static bool string_ok(const eao_rt_model *m, uint32_t at) {
 }
 
 static eao_status verify_tensors(eao_rt_model *m) {
-  for (uint32_t i = 0; i < eao_rt_count(m, EAO_PKG_TENSORS); i++)
-    if (!tensor_ok(m, &eao_rt_tensors(m)[i]))
+  uint64_t used = 0;
+  for (uint32_t i = 0; i < eao_rt_count(m, EAO_PKG_TENSORS); i++) {
+    const eao_pkg_tensor *t = &eao_rt_tensors(m)[i];
+    if (!tensor_ok(m, t))
       return eao_rt_fail(m, EAO_ERR_FORMAT, "a tensor is malformed or out of bounds");
+    if (t->place == EAO_PKG_ARENA && t->offset + t->bytes > used) used = t->offset + t->bytes;
+  }
+  for (uint32_t i = 0; i < eao_rt_count(m, EAO_PKG_STEPS); i++) {
+    const eao_pkg_step *s = &eao_rt_steps(m)[i];
+    if (!inside(s->scratch_offset, s->scratch_bytes, m->header->arena_bytes))
+      return eao_rt_fail(m, EAO_ERR_FORMAT, "a step's scratch memory is out of bounds");
+    if (s->scratch_offset + s->scratch_bytes > used) used = s->scratch_offset + s->scratch_bytes;
+  }
+  if (m->header->arena_bytes - used >= EAO_PKG_ALIGN)
+    return eao_rt_fail(m, EAO_ERR_FORMAT, "the header asks for more memory than the steps use");
   return EAO_OK;
 }
 
@@ -102,7 +115,6 @@ static bool refs_ok(const eao_rt_model *m, const eao_pkg_step *s, const eao_kern
 /* The run-time call of a step, data pointers not set, for its scratch query. */
 static bool scratch_ok(const eao_rt_model *m, const eao_pkg_step *s, const eao_kernel *k) {
   enum { SMALL = 32 };
-  if (!inside(s->scratch_offset, s->scratch_bytes, m->header->arena_bytes)) return false;
   if (!k->scratch && !k->ref_scratch) return true;
   if (s->n_in > SMALL || s->n_out > SMALL) return false;
   eao_tensor t[2 * SMALL], *p[2 * SMALL];
@@ -131,7 +143,7 @@ static eao_status verify_steps(eao_rt_model *m) {
     const eao_kernel *k = eao_kernel_get(s->kernel);
     if (!k)
       return eao_rt_fail(m, EAO_ERR_UNSUPPORTED,
-                         "needs a kernel that this build of libeao does not have");
+                         "a step needs a kernel that this build of libeao does not have");
     if (k->cpu & ~cpu)
       return eao_rt_fail(m, EAO_ERR_UNSUPPORTED,
                          "compiled for a processor with more instructions than this one: compile "

@@ -287,8 +287,8 @@ static eao_status conv_transpose(eao_tfe *e, const eao_node *n) {
   for (int32_t d = 0; d < 2; d++) {
     int64_t s = at(&a->strides, d, 1), k = w->dim[perm[d + 1]];
     int64_t i = x->dim[axis_of(a->layout, d)], o = y->dim[axis_of(a->layout, d)];
-    if (at(&a->dilations, d, 1) != 1 || i < 0 || o < 0)
-      return eao_tfe_fail(e, "it is dilated or its extents are not known");
+    if (at(&a->dilations, d, 1) != 1 || i < 1 || o < 1)
+      return eao_tfe_fail(e, "it is dilated or its extents are not known or 0");
     int64_t begin = a->pads.n ? a->pads.v[d] : 0, total = ((o + s - 1) / s - 1) * s + k - o;
     if (total < 0) total = 0;
     if (a->auto_pad != EAO_PAD_EXPLICIT || (a->output_shape.n && !a->pads.n)) {

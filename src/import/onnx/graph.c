@@ -47,8 +47,9 @@ static eao_status capture(onnx_scope *s, const char *name, eao_vid outer, eao_vi
     uint64_t n;
     t = from->known[outer];
     EAO_TRY(eao_tensor_nbytes(s->im->ctx, &t, &n));
-    t.data = eao_arena_dup(&to->g->root->arena, t.data, n ? (size_t)n : 1);
+    t.data = eao_arena_alloc(&to->g->root->arena, n ? (size_t)n : 1);
     if (!t.data) return EAO_NOMEM(s->im->ctx);
+    if (n) memcpy(t.data, from->known[outer].data, (size_t)n);
     known = true;
   }
   EAO_TRY(onnx_declare(s, name, &t, out));
