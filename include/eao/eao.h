@@ -350,7 +350,8 @@ typedef struct eao_compiled_info {
 
 typedef struct eao_compiled_step {
   const char *name, *op, *kernel, *why; /* why: of the kernel's choice */
-  uint64_t macs, weight_bytes, out_bytes, scratch_bytes;
+  uint64_t macs, weight_bytes, in_bytes, out_bytes, scratch_bytes;
+  uint64_t channels;   /* last extent of its output; 0: it has none */
   uint64_t live_bytes; /* of the arena, at its point of the program */
   uint32_t stage;      /* streamed together with the other steps of that stage; EAO_NO_ID: alone */
   uint32_t band_rows;  /* rows of its output that are kept; 0: all */

@@ -190,8 +190,9 @@ eao_compiled_step eao_compiled_get_step(const eao_compiled *c, uint32_t i) {
                          .scratch_bytes = s->scratch_bytes,
                          .stage = EAO_NO_ID};
   for (uint32_t k = 0; k < s->n_in; k++)
-    if (s->ref[k] != EAO_NONE && eao_plan_is_const(p, s->ref[k]))
-      r.weight_bytes += p->tensor[s->ref[k]].bytes;
+    if (s->ref[k] != EAO_NONE)
+      *(eao_plan_is_const(p, s->ref[k]) ? &r.weight_bytes : &r.in_bytes) +=
+          p->tensor[s->ref[k]].bytes;
   for (uint32_t k = s->n_in; k < s->n_in + s->n_out; k++)
     if (s->ref[k] != EAO_NONE) r.out_bytes += p->tensor[s->ref[k]].bytes;
   for (uint32_t e = 0, stage = 0; e < p->n_entry; e++) {
@@ -204,6 +205,7 @@ eao_compiled_step eao_compiled_get_step(const eao_compiled *c, uint32_t i) {
   }
   if (s->n_out == 0 || s->ref[s->n_in] == EAO_NONE) return r;
   const eao_plan_tensor *out = &p->tensor[s->ref[s->n_in]];
+  if (out->t.rank > 0) r.channels = (uint64_t)out->t.dim[out->t.rank - 1];
   r.band_rows = out->rows;
   if (r.stage != EAO_NO_ID) r.rows = (uint32_t)out->t.dim[1];
   r.in_place = s->in_place != EAO_NONE && r.stage == EAO_NO_ID &&

@@ -201,8 +201,9 @@ static eao_status lab_estimate(void *user, uint32_t p, eao_candidate *c) {
   } else if (st != EAO_OK) {
     return st;
   } else {
-    eao_point_estimate(s, &s->point[p], b.compiled, c);
+    st = eao_point_estimate(s, &s->point[p], b.compiled, c);
     eao_built_free(&b);
+    if (st != EAO_OK) return st;
   }
   return record(s, "plan", p);
 }

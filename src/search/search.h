@@ -145,8 +145,8 @@ uint64_t eao_point_fit(const eao_search *s, const eao_point *p);
 void eao_built_free(eao_built *b);
 void eao_point_describe(const eao_search *s, const eao_point *p, eao_candidate *c);
 /* Everything of c but accuracy and, on this machine, latency: sizes exact, the rest estimated. */
-void eao_point_estimate(const eao_search *s, const eao_point *p, const eao_compiled *compiled,
-                        eao_candidate *c);
+eao_status eao_point_estimate(eao_search *s, const eao_point *p, const eao_compiled *compiled,
+                              eao_candidate *c) EAO_MUST_CHECK;
 /* Latency on this machine, from at least `runs` runs. */
 eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compiled *compiled,
                              uint32_t runs, double seconds, bool profile, eao_candidate *c,

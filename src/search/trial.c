@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eao/target.h"
 #include "search/search.h"
 
 void eao_point_describe(const eao_search *s, const eao_point *p, eao_candidate *c) {
@@ -67,41 +68,16 @@ static void set(eao_candidate *c, eao_goal g, double value, bool estimated) {
   c->estimated[g] = estimated;
 }
 
-/* Work of a step; the caches hold the arena when it fits them, and weights likewise. */
-static eao_step_work work_of(const eao_search *s, const eao_compiled_info *info,
-                             const eao_compiled_step *step, bool integer) {
-  const eao_cluster *k = &s->target.cluster[0];
-  double last = (k->l3_kib > 0 ? k->l3_kib : k->l2_kib > 0 ? k->l2_kib : k->l1d_kib) * 1024;
-  bool is_ref = strcmp(step->kernel, "ref") == 0;
-  eao_step_work w = {.macs = (double)step->macs,
-                     .reference = is_ref,
-                     .is_int8 = is_ref ? integer
-                                       : strstr(step->kernel, "i8") || strstr(step->kernel, "u8") ||
-                                             strstr(step->kernel, "s8")};
-  double data = (double)step->out_bytes, weights = (double)step->weight_bytes;
-  bool data_fits = (double)info->arena_bytes <= last;
-  bool weights_fit = (double)(info->arena_bytes + info->weight_bytes) <= last;
-  w.bytes_in_cache = (data_fits ? 2 * data : 0) + (weights_fit ? weights : 0);
-  w.bytes_dram = (data_fits ? 0 : 2 * data) + (weights_fit ? 0 : weights);
-  return w;
-}
-
-void eao_point_estimate(const eao_search *s, const eao_point *p, const eao_compiled *compiled,
-                        eao_candidate *c) {
-  eao_compiled_info info = eao_compiled_get(compiled);
-  bool integer = eao_scheme_get(s->variant[p->variant].scheme)->integer_compute;
-  double ms = 0, mj = 0;
-  for (uint32_t i = 0; i < info.n_step; i++) {
-    eao_compiled_step step = eao_compiled_get_step(compiled, i);
-    eao_step_work w = work_of(s, &info, &step, integer);
-    ms += eao_target_step_ms(&s->target, &w, (int)p->threads);
-    mj += eao_target_step_mj(&s->target, &w);
-  }
-  double ram = (double)info.arena_bytes + s->target.weights_in_ram * (double)info.weight_bytes;
-  set(c, EAO_GOAL_LATENCY_P95_MS, ms, true);
-  set(c, EAO_GOAL_ENERGY_MJ, mj + s->target.idle_mw * ms * 1e-3, true);
-  set(c, EAO_GOAL_RAM_PEAK_KIB, ram / 1024, false);
-  set(c, EAO_GOAL_SIZE_KIB, (double)info.file_bytes / 1024, false);
+eao_status eao_point_estimate(eao_search *s, const eao_point *p, const eao_compiled *compiled,
+                              eao_candidate *c) {
+  eao_prediction e;
+  const char *target = s->opts->target ? s->opts->target : "host";
+  EAO_TRY(eao_target_predict(s->ctx, target, compiled, p->threads, &e));
+  set(c, EAO_GOAL_LATENCY_P95_MS, e.latency_ms, true);
+  set(c, EAO_GOAL_ENERGY_MJ, e.energy_mj, true);
+  set(c, EAO_GOAL_RAM_PEAK_KIB, e.ram_kib, false);
+  set(c, EAO_GOAL_SIZE_KIB, (double)eao_compiled_get(compiled).file_bytes / 1024, false);
+  return EAO_OK;
 }
 
 /* ---- measuring ---- */

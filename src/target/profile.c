@@ -1,4 +1,6 @@
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -123,6 +125,33 @@ static eao_status read_clusters(eao_conf *c, const eao_conf_node *root, eao_targ
   return EAO_OK;
 }
 
+/* kernels: [{name: conv_f32_avx2, us: [0.2, 31, ...]}] */
+static eao_status read_kernels(eao_conf *c, const eao_conf_node *root, eao_target *t) {
+  static const char *const known[] = {"name", "us", NULL};
+  const eao_conf_node *list = eao_conf_get(root, "kernels");
+  if (!list) return EAO_OK;
+  if (eao_conf_count(list) > EAO_MAX_KERNEL_SPEEDS)
+    return eao_conf_fail(c, list, "'kernels' has more than %d entries", EAO_MAX_KERNEL_SPEEDS);
+  t->n_kernel = 0;
+  for (uint32_t i = 0; i < eao_conf_count(list); i++) {
+    const eao_conf_node *e = eao_conf_at(list, i, NULL), *us = eao_conf_get(e, "us");
+    eao_kernel_speed *k = &t->kernel[t->n_kernel++];
+    memset(k, 0, sizeof *k);
+    EAO_TRY(eao_conf_only(c, e, known));
+    EAO_TRY(read_text(c, e, "name", k->name, sizeof k->name));
+    if (eao_conf_count(us) != EAO_KERNEL_FEATURES)
+      return eao_conf_fail(c, e, "'us' must have %d numbers", EAO_KERNEL_FEATURES);
+    for (uint32_t f = 0; f < EAO_KERNEL_FEATURES; f++) {
+      const char *text = eao_conf_scalar(eao_conf_at(us, f, NULL));
+      char *end = NULL;
+      k->us[f] = text ? strtod(text, &end) : -1;
+      if (!text || *end || !(k->us[f] >= 0 && k->us[f] < 1e9))
+        return eao_conf_fail(c, e, "'us' must be numbers that are not negative");
+    }
+  }
+  return EAO_OK;
+}
+
 static eao_status read_profile(eao_ctx *ctx, eao_conf *c, eao_target *t, int depth);
 
 static eao_status load_any(eao_ctx *ctx, const char *name, eao_target *t, int depth) {
@@ -144,9 +173,9 @@ static eao_status load_any(eao_ctx *ctx, const char *name, eao_target *t, int de
 }
 
 static eao_status read_profile(eao_ctx *ctx, eao_conf *c, eao_target *t, int depth) {
-  static const char *const known[] = {"name",      "title",       "inherits", "isa",
-                                      "cpu_flags", "clusters",    "memory",   "speed",
-                                      "energy",    "accelerator", "source",   NULL};
+  static const char *const known[] = {"name",     "title",   "inherits", "isa",    "cpu_flags",
+                                      "clusters", "memory",  "speed",    "energy", "accelerator",
+                                      "source",   "kernels", NULL};
   const eao_conf_node *root = eao_conf_root(c);
   const char *parent = NULL;
   EAO_TRY(eao_conf_only(c, root, known));
@@ -163,9 +192,21 @@ static eao_status read_profile(eao_ctx *ctx, eao_conf *c, eao_target *t, int dep
   EAO_TRY(read_text(c, root, "source", t->source, sizeof t->source));
   EAO_TRY(read_isa(c, root, t));
   EAO_TRY(read_clusters(c, root, t));
+  EAO_TRY(read_kernels(c, root, t));
   for (size_t i = 0; i < EAO_COUNT(fields); i++)
     EAO_TRY(eao_conf_number(c, eao_conf_get(root, fields[i].section), fields[i].key, 0,
                             fields[i].max, (double *)(void *)((char *)t + fields[i].offset)));
+  return EAO_OK;
+}
+
+static eao_status check(eao_ctx *ctx, const char *name, const eao_target *t) {
+  if (!t->n_cluster || !(t->cluster[0].f32_gmacs > 0) || !(t->cluster[0].i8_gmacs > 0) ||
+      !(t->bandwidth_gb_s > 0) || !(t->ram_kib > 0) || !(t->efficiency_f32 > 0) ||
+      !(t->efficiency_i8 > 0))
+    return eao_fail(ctx, EAO_ERR_FORMAT,
+                    "target '%s': needs clusters with f32_gmacs and i8_gmacs, memory.ram_kib, "
+                    "memory.bandwidth_gb_s and speed.efficiency_f32/_i8",
+                    name);
   return EAO_OK;
 }
 
@@ -174,14 +215,17 @@ eao_status eao_target_load(eao_ctx *ctx, const char *name, eao_target *out) {
   memset(out, 0, sizeof *out);
   out->weights_in_ram = 1;
   EAO_TRY(load_any(ctx, name, out, 0));
-  if (!out->n_cluster || !(out->cluster[0].f32_gmacs > 0) || !(out->cluster[0].i8_gmacs > 0) ||
-      !(out->bandwidth_gb_s > 0) || !(out->ram_kib > 0) || !(out->efficiency_f32 > 0) ||
-      !(out->efficiency_i8 > 0))
-    return eao_fail(ctx, EAO_ERR_FORMAT,
-                    "target '%s': needs clusters with f32_gmacs and i8_gmacs, memory.ram_kib, "
-                    "memory.bandwidth_gb_s and speed.efficiency_f32/_i8",
-                    name);
-  return EAO_OK;
+  return check(ctx, name, out);
+}
+
+eao_status eao_target_parse(eao_ctx *ctx, const char *name, const char *text, eao_target *out) {
+  eao_conf *c;
+  memset(out, 0, sizeof *out);
+  out->weights_in_ram = 1;
+  EAO_TRY(eao_conf_parse(ctx, name, text, strlen(text), &c));
+  eao_status s = read_profile(ctx, c, out, 0);
+  eao_conf_destroy(c);
+  return s == EAO_OK ? check(ctx, name, out) : s;
 }
 
 const char *eao_target_builtin(uint32_t i) {
@@ -219,6 +263,15 @@ void eao_target_print(const eao_target *t, eao_text *out) {
     section = fields[i].section;
     eao_text_printf(out, "  %s: %.10g\n", fields[i].key, v);
   }
+  if (t->n_kernel)
+    eao_text_printf(out,
+                    "# microseconds: of a call, per 1e6 multiply-accumulates, KiB written, KiB "
+                    "read, KiB of weights\nkernels:\n");
+  for (uint32_t i = 0; i < t->n_kernel; i++) {
+    const eao_kernel_speed *k = &t->kernel[i];
+    eao_text_printf(out, "  - {name: %s, us: [%.4g, %.4g, %.4g, %.4g, %.4g]}\n", k->name, k->us[0],
+                    k->us[1], k->us[2], k->us[3], k->us[4]);
+  }
   if (*t->accelerator) eao_text_printf(out, "accelerator: \"%s\"\n", t->accelerator);
   if (*t->source) eao_text_printf(out, "source: \"%s\"\n", t->source);
 }
@@ -232,12 +285,43 @@ static int usable_cores(const eao_target *t, int threads) {
  * wide x86 core; narrower cores are slower. */
 static const double reference_cycles = 4;
 
+void eao_kernel_features(const eao_step_work *w, double out[EAO_KERNEL_FEATURES]) {
+  /* Channels are computed a vector at a time: few cost as much as a vector full. */
+  enum { VECTOR = 16 };
+  double padded = w->channels > 0 ? ceil(w->channels / VECTOR) * VECTOR / w->channels : 1;
+  out[0] = 1;
+  out[1] = w->macs * 1e-6 * padded;
+  out[2] = w->out_bytes / 1024;
+  out[3] = w->in_bytes / 1024;
+  out[4] = w->weight_bytes / 1024;
+}
+
+/* 0 when its speed was not measured. */
+static double measured_ms(const eao_target *t, const eao_step_work *w) {
+  double f[EAO_KERNEL_FEATURES], us = 0;
+  uint32_t k = 0;
+  while (w->kernel && k < t->n_kernel && strcmp(t->kernel[k].name, w->kernel) != 0) k++;
+  if (!w->kernel || k == t->n_kernel) return 0;
+  eao_kernel_features(w, f);
+  for (int i = 0; i < EAO_KERNEL_FEATURES; i++) us += t->kernel[k].us[i] * f[i];
+  return us * 1e-3;
+}
+
 double eao_target_step_ms(const eao_target *t, const eao_step_work *w, int threads) {
   /* Steps with less work than waking the others takes are not shared (plan.h); sharing costs two
    * hand-overs between cores. */
   static const double shared_macs = 40000, hand_over_us = 2;
   const eao_cluster *k = &t->cluster[0];
   if (w->macs < shared_macs) threads = 1;
+  double measured = measured_ms(t, w);
+  /* Measured with weights close by; when all of them do not fit a core's own cache, they come from
+   * the shared one, about four times as fast as main memory. */
+  if (measured > 0 && w->weights_far)
+    measured = fmax(measured, w->weight_bytes / (4 * t->bandwidth_gb_s) * 1e-6);
+  if (measured > 0) {
+    int n = usable_cores(t, threads);
+    return measured / n + (n > 1 ? hand_over_us * 1e-3 : 0);
+  }
   double gmacs = w->is_int8 ? k->i8_gmacs * t->efficiency_i8 : k->f32_gmacs * t->efficiency_f32;
   if (w->reference) gmacs = k->clock_mhz * 1e-3 / reference_cycles;
   double arithmetic = w->macs / (gmacs * usable_cores(t, threads)) * 1e-6;

@@ -18,6 +18,13 @@ typedef struct eao_cluster {
   double f32_gmacs, i8_gmacs;     /* peak per core, 1e9 multiply-accumulates a second */
 } eao_cluster;
 
+/* What a kernel takes, measured: us[] times the features of eao_kernel_features. */
+enum { EAO_KERNEL_FEATURES = 5, EAO_MAX_KERNEL_SPEEDS = 64 };
+typedef struct eao_kernel_speed {
+  char name[40];
+  double us[EAO_KERNEL_FEATURES];
+} eao_kernel_speed;
+
 typedef struct eao_target {
   char name[EAO_TARGET_TEXT], title[EAO_TARGET_TEXT];
   bool is_host;
@@ -36,6 +43,8 @@ typedef struct eao_target {
   double idle_mw;                    /* static power of core and memory while the model runs */
   char accelerator[EAO_TARGET_TEXT]; /* what else the device has; "" none */
   char source[512];                  /* where the figures come from */
+  eao_kernel_speed kernel[EAO_MAX_KERNEL_SPEEDS]; /* better than peak and efficiency, where known */
+  uint32_t n_kernel;
 } eao_target;
 
 /* Cores and caches of this machine, read in no time; speeds stay 0. */
@@ -45,6 +54,9 @@ eao_status eao_target_load(eao_ctx *ctx, const char *name, eao_target *out) EAO_
 /* This machine: ISA, cores, caches and memory from the system, speeds measured (about 0.2 s;
  * measured once per process). */
 eao_status eao_target_probe(eao_ctx *ctx, eao_target *out) EAO_MUST_CHECK;
+/* The profile in a text, as eao_target_print makes it. */
+eao_status eao_target_parse(eao_ctx *ctx, const char *name, const char *text,
+                            eao_target *out) EAO_MUST_CHECK;
 /* Name of built-in profile i; NULL past the last. */
 const char *eao_target_builtin(uint32_t i);
 /* The profile as YAML that loads to the same profile. */
@@ -59,7 +71,14 @@ typedef struct eao_step_work {
   bool is_int8;          /* 8-bit multiply-accumulates */
   double bytes_in_cache; /* activations and scratch that the plan keeps close */
   double bytes_dram;     /* weights, and activations that do not fit the last cache */
+  const char *kernel;    /* NULL: no measured speed is looked for */
+  double in_bytes, out_bytes, weight_bytes, channels;
+  bool weights_far; /* all weights together do not fit a core's own caches */
 } eao_step_work;
+
+/* A call; 1e6 multiply-accumulates, as many as whole vectors of 16 channels take; KiB written,
+ * read, of weights. */
+void eao_kernel_features(const eao_step_work *w, double out[EAO_KERNEL_FEATURES]);
 
 /* Roofline (Williams et al. 2009): a step takes the longer of its arithmetic and its memory
  * traffic, plus the overhead. Milliseconds; threads are limited to the fastest cluster's cores. */
