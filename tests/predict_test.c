@@ -23,16 +23,17 @@ static eao_compiled *compile(eao_ctx *ctx, const char *target, eao_stream_mode s
   return c;
 }
 
-/* Opens the package as the device does, runs it in an arena of that size. */
+/* Opens the package as the device does, makes a session in an arena of that size. Kernels for
+ * another ISA are not here: portable targets and this machine. */
 static size_t arena_of(const eao_compiled *c) {
   size_t size;
   eao_package p;
   eao_session *s;
   const void *data = eao_compiled_data(c, &size);
-  assert_int_equal(eao_package_open_memory(&p, data, size), EAO_OK);
+  if (eao_package_open_memory(&p, data, size)) fail_msg("%s", eao_package_message(&p));
   size_t n = eao_package_arena_bytes(&p);
   void *arena = aligned_alloc(64, (n + 63) / 64 * 64);
-  assert_int_equal(eao_session_create(&p, arena, n - 1, &s), EAO_ERR_NOMEM);
+  assert_int_not_equal(eao_session_create(&p, arena, n - 1, &s), EAO_OK);
   assert_int_equal(eao_session_create(&p, arena, n, &s), EAO_OK);
   free(arena);
   eao_package_close(&p);
@@ -41,8 +42,7 @@ static size_t arena_of(const eao_compiled *c) {
 
 static void ram_is_the_arena(void **state) {
   (void)state;
-  static const char *const targets[] = {"esp32-s3", "stm32h7", "raspberry-pi-zero-2w",
-                                        "intel-n100"};
+  static const char *const targets[] = {"esp32-s3", "stm32h7", "cortex-m55-ethos-u55", "host"};
   for (size_t i = 0; i < 4; i++)
     for (int stream = 0; stream < 3; stream++) {
       eao_ctx *ctx = eao_ctx_create(NULL, NULL);
@@ -50,7 +50,7 @@ static void ram_is_the_arena(void **state) {
       eao_compiled *c = compile(ctx, targets[i], (eao_stream_mode)stream, &m);
       eao_prediction p;
       assert_int_equal(eao_target_predict(ctx, targets[i], c, 1, &p), EAO_OK);
-      double weights = i < 2 ? 0 : (double)eao_compiled_get(c).weight_bytes; /* in flash, in RAM */
+      double weights = i < 3 ? 0 : (double)eao_compiled_get(c).weight_bytes; /* in flash, in RAM */
       assert_true(p.ram_kib * 1024 == (double)arena_of(c) + weights);
       assert_true(p.latency_ms > 0 && p.energy_mj > p.dynamic_mj && p.dynamic_mj > 0);
       eao_compiled_destroy(c);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/speed.h"
-#include "eao/rt.h"
+#include "rt/model.h"
 #include "target/target.h"
 
 const char *eao_target_name(uint32_t i) {
@@ -70,16 +70,20 @@ static bool is_measured(const eao_target *t, const char *kernel) {
   return false;
 }
 
-/* What libeao asks for to run it: activations, band buffers, scratch and its tables. */
-static eao_status session_bytes(eao_ctx *ctx, const eao_compiled *c, double *out) {
-  size_t size;
-  eao_package p;
-  const void *data = eao_compiled_data(c, &size);
-  eao_status s = eao_package_open_memory(&p, data, size);
-  if (s != EAO_OK) return eao_fail(ctx, EAO_ERR_INTERNAL, "%s", eao_package_message(&p));
-  *out = (double)eao_package_arena_bytes(&p);
-  eao_package_close(&p);
-  return EAO_OK;
+/* What libeao asks for to run it: activations, band buffers, scratch and its tables. Computed
+ * without opening the package, whose kernels this machine may lack. */
+static double session_bytes(const eao_compiled *c) {
+  eao_rt_model m = {0};
+  m.base = eao_compiled_data(c, &m.size);
+  m.header = (const eao_pkg_header *)(const void *)m.base;
+  for (uint64_t i = 0; i < eao_rt_count(&m, EAO_PKG_STEPS); i++) {
+    const eao_pkg_step *s = &eao_rt_steps(&m)[i];
+    uint32_t io = (uint32_t)s->n_in + s->n_out;
+    if (io > m.max_io) m.max_io = io;
+    if (s->attr_bytes > m.max_attr_bytes) m.max_attr_bytes = s->attr_bytes;
+  }
+  eao_rt_sizes(&m);
+  return (double)m.session_bytes;
 }
 
 eao_status eao_target_predict(eao_ctx *ctx, const char *name, const eao_compiled *c,
@@ -100,6 +104,6 @@ eao_status eao_target_predict(eao_ctx *ctx, const char *name, const eao_compiled
   }
   out->covered_share = out->latency_ms > 0 ? covered / out->latency_ms : 0;
   out->energy_mj = out->dynamic_mj + t.idle_mw * out->latency_ms * 1e-3;
-  out->ram_kib = ((double)info.arena_bytes + t.weights_in_ram * (double)info.weight_bytes) / 1024;
+  out->ram_kib = (session_bytes(c) + t.weights_in_ram * (double)info.weight_bytes) / 1024;
   return EAO_OK;
 }

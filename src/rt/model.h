@@ -53,6 +53,8 @@ static inline eao_status eao_rt_fail(eao_rt_model *m, eao_status code, const cha
   return code;
 }
 
+/* Fills in session_bytes and activations; the other fields are there. */
+void eao_rt_sizes(eao_rt_model *m);
 /* Type of tensor i as the package has it; data NULL. */
 eao_tensor eao_rt_tensor_type(const eao_rt_model *m, uint32_t i);
 /* Bytes of one row (one index of axis 1) of a tensor whose axis 0 has extent 1. */

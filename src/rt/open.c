@@ -15,7 +15,7 @@ static size_t round_up(size_t n) {
 }
 
 /* The session's tables stand before the activations; session.c carves them in the same order. */
-static void compute_sizes(eao_rt_model *m) {
+void eao_rt_sizes(eao_rt_model *m) {
   size_t n_tensor = (size_t)eao_rt_count(m, EAO_PKG_TENSORS);
   size_t n_step = (size_t)eao_rt_count(m, EAO_PKG_STEPS);
   size_t n_ref = (size_t)eao_rt_count(m, EAO_PKG_REFS);
@@ -38,7 +38,7 @@ static eao_status open_verified(eao_rt_model *m) {
     return eao_rt_fail(m, EAO_ERR_ARG, "the package's memory must be 64-byte aligned");
   m->header = (const eao_pkg_header *)(const void *)m->base;
   eao_status s = eao_rt_verify(m);
-  if (s == EAO_OK) compute_sizes(m);
+  if (s == EAO_OK) eao_rt_sizes(m);
   return s;
 }
 
