@@ -107,3 +107,4 @@ static bool dequantize_ok(const eao_kcall *c) {
   ROW(dequantize_i8_f32, isa, dequantize_ok)
 ROWS(c)
 ROWS(avx2)
+ROWS(avx512)

@@ -138,13 +138,16 @@ eao_status eao_k_resize_c(eao_kcall *c) {
   eao_resize_taps(&v.plan, c, v.aw, tw);
   size_t size = (size_t)eao_dtype_bits(x->dtype) / 8;
   size_t image = (size_t)(v.h * v.w * v.inner) * size, line = (size_t)(v.w * v.inner) * size;
-  int64_t r, end;
-  eao_kcall_share(c, v.outer * v.oh, 1, &r, &end);
-  for (; r < end; r++) {
+  int64_t begin, end;
+  eao_kcall_share(c, v.outer * v.oh, 1, &begin, &end);
+  for (int64_t r = begin; r < end; r++) {
     const char *from = (const char *)x->data + (size_t)(r / v.oh) * image;
     char *to = (char *)c->out[0]->data + (size_t)(r * v.ow * v.inner) * size;
     const eao_resize_tap *t = th + r % v.oh * v.th;
-    if (a->mode == EAO_RESIZE_NEAREST)
+    bool nearest = a->mode == EAO_RESIZE_NEAREST;
+    if (nearest && r > begin && r % v.oh > 0 && t->index == t[-v.th].index)
+      memcpy(to, to - (size_t)(v.ow * v.inner) * size, (size_t)(v.ow * v.inner) * size);
+    else if (nearest)
       nearest_row(&v, tw, from + (size_t)t->index * line, size * (size_t)v.inner, to);
     else if (x->dtype == EAO_F32)
       float_row(&v, t, tw, (const float *)(const void *)from, row, (float *)(void *)to);

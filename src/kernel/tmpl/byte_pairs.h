@@ -27,6 +27,22 @@ static void sum_line(const eao_pair_i8 *p, const int32_t *a, const int32_t *b, i
   }
 }
 
+/* The same of bytes side by side, which need not be widened first. y may be a or b. */
+static void sum_bytes(const eao_pair_i8 *p, const uint8_t *a, const uint8_t *b, int n, uint8_t *y) {
+  uint8_t out[BLOCK];
+  uint32_t ma = (uint32_t)p->ma, mb = (uint32_t)p->mb, bias = (uint32_t)p->bias;
+  int32_t lo = p->lo - p->z_y, hi = p->hi - p->z_y, z = p->z_y;
+  int shift = p->shift;
+  uint8_t flip = p->flip;
+  for (int i = 0; i < n; i++) {
+    uint32_t u = (uint8_t)(a[i] ^ flip), v = (uint8_t)(b[i] ^ flip);
+    int32_t q = (int32_t)(u * ma + v * mb + bias) >> shift;
+    q = q < lo ? lo : q > hi ? hi : q;
+    out[i] = (uint8_t)(q + z);
+  }
+  memcpy(y, out, (size_t)n);
+}
+
 static void product_line(const eao_pair_i8 *p, const int32_t *a, const int32_t *b, int n,
                          uint8_t *y) {
   float m = p->scale, lo = (float)(p->lo - p->z_y), hi = (float)(p->hi - p->z_y);
@@ -51,6 +67,11 @@ pair(eao_kcall *c, int op,
   eao_pair_lines_init(&w, c);
   int32_t a[BLOCK], b[BLOCK];
   for (int64_t n; (n = eao_pair_lines_next(&w, BLOCK)) > 0;) {
+    if (op && w.sa && w.sb) {
+      sum_bytes(&p, (const uint8_t *)c->in[0]->data + w.a, (const uint8_t *)c->in[1]->data + w.b,
+                (int)n, (uint8_t *)c->out[0]->data + w.y);
+      continue;
+    }
     load_line((const uint8_t *)c->in[0]->data + w.a, w.sa, (int)n, p.flip, a);
     load_line((const uint8_t *)c->in[1]->data + w.b, w.sb, (int)n, p.flip, b);
     line(&p, a, b, (int)n, (uint8_t *)c->out[0]->data + w.y);

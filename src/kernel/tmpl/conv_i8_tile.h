@@ -137,7 +137,7 @@ static inline __attribute__((always_inline)) void one_tile(const int m, const in
       b += NR * 4;
     }
   }
-  if (m + 1 >= MR && t->g.o - o0 >= nv * VL) {
+  if (m + 1 >= MR && (nv == 1 || t->g.o - o0 >= nv * VL)) {
     to_bytes(m, nv, t, acc, o0, first, y);
     return;
   }

@@ -23,7 +23,7 @@ strip(const task *t, const int n, int64_t k0, int64_t k1, int64_t l0, int64_t l1
   for (int i = 0; i < n; i++) acc[i] = bias;
   for (int64_t k = k0; k < k1; k++) {
     const float *row = x + k * t->g.dh * t->g.w * c;
-#pragma GCC unroll 4
+#pragma GCC unroll 5
     for (int64_t l = l0; l < l1; l++) {
       vf tap = v_load(w + (k * kw + l) * VL);
 #pragma GCC unroll 8
@@ -74,6 +74,9 @@ static void row_3x3s1(const task *t, const float *x, int64_t oy, const float *w,
 static void row_3x3s2(const task *t, const float *x, int64_t oy, const float *w, vf b, float *y) {
   row(t, x, oy, w, b, VL, 3, 2, 1, y);
 }
+static void row_5x5s1(const task *t, const float *x, int64_t oy, const float *w, vf b, float *y) {
+  row(t, x, oy, w, b, VL, 5, 1, 1, y);
+}
 static void row_any(const task *t, const float *x, int64_t oy, const float *w, vf b, int lanes,
                     float *y) {
   row(t, x, oy, w, b, lanes, t->g.kw, t->g.sw, t->g.dw, y);
@@ -100,6 +103,8 @@ static void depthwise(eao_kcall *c) {
         row_3x3s1(&t, x + i, r % g->oh, w, bias, y + i);
       else if (three && g->sw == 2)
         row_3x3s2(&t, x + i, r % g->oh, w, bias, y + i);
+      else if (g->kw == 5 && g->dw == 1 && g->sw == 1)
+        row_5x5s1(&t, x + i, r % g->oh, w, bias, y + i);
       else
         row_any(&t, x + i, r % g->oh, w, bias, VL, y + i);
     }

@@ -19,16 +19,20 @@ static inline vf join_sum(vf a, vf b) {
   return v_add(a, b);
 }
 
-/* `nv` vectors of channels of one window; x: its first tap inside. */
-static inline __attribute__((always_inline)) void window(const task *t, const int nv, join_fn join,
-                                                         float start, const float *x, int lanes,
-                                                         float *y) {
+/* `nv` vectors of channels of one window; x: its first tap inside. kh x kw taps, when not 0:
+ * constants of a window that lies inside the image whole. */
+static inline __attribute__((always_inline)) void window(const task *t, const int nv, const int kh,
+                                                         const int kw, join_fn join, float start,
+                                                         const float *x, int lanes, float *y) {
+  const int64_t rows = kh ? kh : t->k1 - t->k0, cols = kw ? kw : t->l1 - t->l0;
   vf acc[WIDE];
 #pragma GCC unroll 4
   for (int v = 0; v < nv; v++) acc[v] = v_all(start);
-  for (int64_t k = t->k0; k < t->k1; k++) {
-    const float *p = x + (k - t->k0) * t->g.dh * t->g.w * t->g.c;
-    for (int64_t l = t->l0; l < t->l1; l++, p += t->g.dw * t->g.c)
+#pragma GCC unroll 3
+  for (int64_t k = 0; k < rows; k++) {
+    const float *p = x + k * t->g.dh * t->g.w * t->g.c;
+#pragma GCC unroll 3
+    for (int64_t l = 0; l < cols; l++, p += t->g.dw * t->g.c)
 #pragma GCC unroll 4
       for (int v = 0; v < nv; v++)
         acc[v] = join(acc[v], lanes == VL ? v_load(p + v * VL) : v_load_n(p, lanes));
@@ -43,6 +47,20 @@ static inline __attribute__((always_inline)) void window(const task *t, const in
   }
 }
 
+/* All channels of n windows side by side. */
+static inline __attribute__((always_inline)) void windows(const task *t, const int kh, const int kw,
+                                                          join_fn join, float start, const float *x,
+                                                          int64_t n, float *y) {
+  const int64_t c = t->g.c, step = t->g.sw * c;
+  for (; n > 0; n--, x += step, y += c) {
+    int64_t i = 0;
+    for (; i + WIDE * VL <= c; i += WIDE * VL)
+      window(t, WIDE, kh, kw, join, start, x + i, VL, y + i);
+    for (; i + VL <= c; i += VL) window(t, 1, kh, kw, join, start, x + i, VL, y + i);
+    if (i < c) window(t, 1, kh, kw, join, start, x + i, (int)(c - i), y + i);
+  }
+}
+
 static inline __attribute__((always_inline)) eao_status pool(eao_kcall *c, join_fn join,
                                                              float start, bool mean) {
   task t = {.act = v_act_init(&((const eao_pool_attr *)c->attr)->act), .factor = v_all(1)};
@@ -50,20 +68,30 @@ static inline __attribute__((always_inline)) eao_status pool(eao_kcall *c, join_
   int64_t r, end;
   eao_pool_geom_init(&t.g, c);
   eao_kcall_share(c, g->n * g->oh, 1, &r, &end);
+  /* Windows of columns [in0, in1) lie inside. */
+  int64_t in0 = (g->pl + g->sw - 1) / g->sw, reach = (g->kw - 1) * g->dw - g->pl;
+  int64_t in1 = g->w > reach ? (g->w - 1 - reach) / g->sw + 1 : 0;
+  if (in1 > g->ow) in1 = g->ow;
   for (; r < end; r++) {
     int64_t iy = r % g->oh * g->sh - g->pt;
     eao_pool_taps(iy, g->dh, g->kh, g->h, &t.k0, &t.k1);
-    for (int64_t ox = 0; ox < g->ow; ox++) {
-      int64_t ix = ox * g->sw - g->pl, i = 0;
+    const float *row =
+        (const float *)c->in[0]->data + (r / g->oh * g->h + iy + t.k0 * g->dh) * g->w * g->c;
+    for (int64_t ox = 0, n; ox < g->ow; ox += n) {
+      int64_t ix = ox * g->sw - g->pl;
+      n = ox >= in0 && ox < in1 ? in1 - ox : 1;
       eao_pool_taps(ix, g->dw, g->kw, g->w, &t.l0, &t.l1);
       int64_t taps = g->divisor ? g->divisor : (t.k1 - t.k0) * (t.l1 - t.l0);
       if (mean) t.factor = v_all(taps ? 1.0f / (float)taps : 0);
-      const float *x = (const float *)c->in[0]->data;
-      x += ((r / g->oh * g->h + iy + t.k0 * g->dh) * g->w + ix + t.l0 * g->dw) * g->c;
+      const float *x = row + (ix + t.l0 * g->dw) * g->c;
       float *y = (float *)c->out[0]->data + (r * g->ow + ox) * g->c;
-      for (; i + WIDE * VL <= g->c; i += WIDE * VL) window(&t, WIDE, join, start, x + i, VL, y + i);
-      for (; i + VL <= g->c; i += VL) window(&t, 1, join, start, x + i, VL, y + i);
-      if (i < g->c) window(&t, 1, join, start, x + i, (int)(g->c - i), y + i);
+      int64_t kh = t.k1 - t.k0, kw = t.l1 - t.l0;
+      if (kh == 3 && kw == 3)
+        windows(&t, 3, 3, join, start, x, n, y);
+      else if (kh == 2 && kw == 2)
+        windows(&t, 2, 2, join, start, x, n, y);
+      else
+        windows(&t, 0, 0, join, start, x, n, y);
     }
   }
   return EAO_OK;

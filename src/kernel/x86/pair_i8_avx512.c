@@ -1,0 +1,2 @@
+#define EAO_ISA(name) name##_avx512
+#include "kernel/tmpl/byte_pairs.h"
