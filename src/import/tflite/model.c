@@ -29,7 +29,8 @@ static eao_status find_row(eao_tfl *m, const eao_ftab *op, const eao_tfl_row **o
   *out = eao_tfl_row_find((uint32_t)builtin);
   if (*out && (*out)->lower) return EAO_OK;
   if (*out)
-    return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED, "operator %s is not supported", (*out)->name);
+    return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED, "operator %s is not supported%s%s", (*out)->name,
+                    (*out)->why ? ": " : "", (*out)->why ? (*out)->why : "");
   return eao_fail(m->ctx, EAO_ERR_UNSUPPORTED, "operator code %lld is not known",
                   (long long)builtin);
 }

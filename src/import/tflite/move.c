@@ -153,19 +153,52 @@ eao_status eao_tfl_unpack(eao_tfl_op *o) {
   return cut(o, &x, 1, eao_ftab_i32(&o->opt, TFL_UNPACK_AXIS, 0), true);
 }
 
+/* A new i64 or i32 scalar. */
+static eao_status scalar(eao_tfl_op *o, eao_dtype dtype, int64_t v, eao_vid *out) {
+  eao_tensor t = {.dtype = dtype, .rank = 0};
+  t.data = eao_arena_alloc(&o->m->g->arena, 8);
+  if (!t.data) return EAO_NOMEM(o->m->ctx);
+  eao_set_i64(&t, 0, v);
+  return eao_graph_add_value(o->s->g, "", &t, out);
+}
+
+/* begin + size, or as far as there is where the size is -1. */
+static eao_status computed_end(eao_tfl_op *o, eao_vid begin, eao_vid *out) {
+  eao_vid size, sum, open, bounds[2];
+  eao_tensor bools = {.dtype = EAO_BOOL, .rank = -1};
+  eao_dtype t = o->s->g->value[begin].t.dtype;
+  EAO_TRY(eao_tfl_need(o, 2, &size));
+  EAO_TRY(scalar(o, t, 0, &bounds[0]));
+  EAO_TRY(scalar(o, t, INT32_MAX, &bounds[1]));
+  EAO_TRY(eao_tfl_temp(o, begin, &sum));
+  EAO_TRY(eao_tfl_temp(o, begin, out));
+  EAO_TRY(eao_graph_add_value(o->s->g, "", &bools, &open));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_add, NULL, (eao_vid[]){begin, size}, 2, &sum, 1));
+  EAO_TRY(eao_tfl_node(o, EAO_OP_less, NULL, (eao_vid[]){size, bounds[0]}, 2, &open, 1));
+  return eao_tfl_node(o, EAO_OP_where, NULL, (eao_vid[]){open, bounds[1], sum}, 3, out, 1);
+}
+
 /* SLICE has sizes, of which -1 is "to the end". Where the start is computed, so is the end. */
 eao_status eao_tfl_slice(eao_tfl_op *o) {
   eao_strided_slice_attr a = {.offset = 1};
   eao_vid in[4], out;
   int64_t size[EAO_MAX_RANK], step[EAO_MAX_RANK];
   int32_t n;
+  eao_tensor t;
   EAO_TRY(io(o, in, 2, &out));
-  EAO_TRY(eao_tfl_ints(o, 2, "the size", size, EAO_MAX_RANK, &n));
+  EAO_TRY(eao_tfl_constant(o->s, eao_fvec_i32(o->in, 2), &t));
+  if (!t.data) {
+    EAO_TRY(eao_tfl_rank(o, 0, &n));
+    a.offset = 0;
+    EAO_TRY(computed_end(o, in[1], &in[2]));
+  } else {
+    EAO_TRY(eao_tfl_ints(o, 2, "the size", size, EAO_MAX_RANK, &n));
+    EAO_TRY(eao_tfl_list(o, size, n, &in[2]));
+  }
   for (int32_t i = 0; i < n; i++) {
     step[i] = 1;
-    if (size[i] == -1) a.end_mask |= (int64_t)1 << i;
+    if (t.data && size[i] == -1) a.end_mask |= (int64_t)1 << i;
   }
-  EAO_TRY(eao_tfl_list(o, size, n, &in[2]));
   EAO_TRY(eao_tfl_list(o, step, n, &in[3]));
   return eao_tfl_node(o, EAO_OP_strided_slice, &a, in, 4, &out, 1);
 }
@@ -299,15 +332,6 @@ eao_status eao_tfl_where(eao_tfl_op *o) {
   EAO_TRY(eao_graph_add_value(o->s->g, "", &t, &columns));
   EAO_TRY(eao_tfl_node(o, EAO_OP_nonzero, NULL, &in, 1, &columns, 1));
   return eao_tfl_node(o, EAO_OP_transpose, &a, &columns, 1, &out, 1);
-}
-
-/* A new i64 or i32 scalar. */
-static eao_status scalar(eao_tfl_op *o, eao_dtype dtype, int64_t v, eao_vid *out) {
-  eao_tensor t = {.dtype = dtype, .rank = 0};
-  t.data = eao_arena_alloc(&o->m->g->arena, 8);
-  if (!t.data) return EAO_NOMEM(o->m->ctx);
-  eao_set_i64(&t, 0, v);
-  return eao_graph_add_value(o->s->g, "", &t, out);
 }
 
 /* where(indices == 0, 1, ..., depth - 1, on, off): an index outside gives a row of off, whereas

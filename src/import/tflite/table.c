@@ -8,12 +8,13 @@
 
 /* DIRECT: an IR op with the same inputs and outputs and default attributes. */
 #define DIRECT(code, op, options, in, out)                                                         \
-  { TFL_##code, EAO_OP_##op, #code, eao_tfl_direct, options, in, in, out, false }
+  { TFL_##code, EAO_OP_##op, #code, eao_tfl_direct, options, in, in, out, false, NULL }
 /* VIA: its function; op is for functions that several rows share. */
 #define VIA(code, op, fn, options, min_in, max_in, out)                                            \
-  { TFL_##code, EAO_OP_##op, #code, eao_tfl_##fn, options, min_in, max_in, out, false }
-#define NOT_YET(code)                                                                              \
-  { TFL_##code, 0, #code, NULL, 0, 0, 0, 0, false }
+  { TFL_##code, EAO_OP_##op, #code, eao_tfl_##fn, options, min_in, max_in, out, false, NULL }
+#define REFUSED(code, why)                                                                         \
+  { TFL_##code, 0, #code, NULL, 0, 0, 0, 0, false, why }
+#define NOT_YET(code) REFUSED(code, NULL)
 
 // clang-format off
 static const eao_tfl_row rows[] = {
@@ -150,25 +151,43 @@ static const eao_tfl_row rows[] = {
     VIA(LSTM, tflite_lstm, lstm, OPT(LSTM), 20, 24, 1),
     VIA(UNIDIRECTIONAL_SEQUENCE_RNN, tflite_rnn, rnn, OPT(SequenceRNN), 5, 5, 1),
     VIA(RNN, tflite_rnn, rnn, OPT(RNN), 5, 5, 1),
+    VIA(BIDIRECTIONAL_SEQUENCE_LSTM, tflite_lstm, bidirectional_lstm, OPT(BidirectionalSequenceLSTM), 39, 48, 2),
+    VIA(BIDIRECTIONAL_SEQUENCE_RNN, tflite_rnn, bidirectional_rnn, OPT(BidirectionalSequenceRNN), 9, 12, 2),
+    /* placing, detecting */
+    VIA(SPARSE_TO_DENSE, scatter_nd, sparse_to_dense, OPT(SparseToDense), 4, 4, 1),
+    VIA(UNSORTED_SEGMENT_SUM, scatter_nd, unsorted_segment, OPT(UnsortedSegmentSum), 3, 3, 1),
+    VIA(UNSORTED_SEGMENT_PROD, scatter_nd, unsorted_segment, OPT(UnsortedSegmentProd), 3, 3, 1),
+    VIA(UNSORTED_SEGMENT_MAX, scatter_nd, unsorted_segment, OPT(UnsortedSegmentMax), 3, 3, 1),
+    VIA(UNSORTED_SEGMENT_MIN, scatter_nd, unsorted_segment, OPT(UnsortedSegmentMin), 3, 3, 1),
+    VIA(MATRIX_DIAG, where, matrix_diag, OPT(MatrixDiag), 1, 1, 1),
+    VIA(MATRIX_SET_DIAG, where, matrix_set_diag, OPT(MatrixSetDiag), 2, 2, 1),
+    VIA(NON_MAX_SUPPRESSION_V4, non_max_suppression, non_max_suppression, OPT(NonMaxSuppressionV4), 5, 5, 2),
+    VIA(NON_MAX_SUPPRESSION_V5, non_max_suppression, non_max_suppression, OPT(NonMaxSuppressionV5), 6, 6, 3),
+    VIA(BROADCAST_ARGS, where, broadcast_args, 0, 2, 2, 1),
     /* subgraphs */
     VIA(IF, if, if, OPT(If), 1, ANY, ANY),
     VIA(WHILE, while, while, OPT(While), 1, ANY, ANY),
     VIA(CALL, NONE, call, OPT(Call), 0, ANY, ANY),
-    {TFL_STABLEHLO_COMPOSITE, 0, "STABLEHLO_COMPOSITE", eao_tfl_composite, 0, 0, ANY, ANY, true},
+    {TFL_STABLEHLO_COMPOSITE, 0, "STABLEHLO_COMPOSITE", eao_tfl_composite, 0, 0, ANY, ANY, true, NULL},
     /* variables */
     VIA(VAR_HANDLE, NONE, var_handle, OPT(VarHandle), 0, 0, 1),
     VIA(READ_VARIABLE, NONE, read_variable, OPT(ReadVariable), 1, 1, 1),
     VIA(ASSIGN_VARIABLE, NONE, assign_variable, OPT(AssignVariable), 2, 2, 0),
     VIA(CALL_ONCE, NONE, call_once, OPT(CallOnce), 0, 0, 0),
     /* named, so that a refusal can say what it is */
+    REFUSED(RANDOM_STANDARD_NORMAL, "its numbers depend on the runtime that draws them"),
+    REFUSED(RANDOM_UNIFORM, "its numbers depend on the runtime that draws them"),
+    REFUSED(MULTINOMIAL, "its numbers depend on the runtime that draws them"),
+    REFUSED(HASHTABLE_LOOKUP, "a table with keys that are looked up by value"),
+    REFUSED(EMBEDDING_LOOKUP_SPARSE, "sparse lists of embeddings"),
     NOT_YET(LSH_PROJECTION),
     NOT_YET(SKIP_GRAM),
     NOT_YET(CONCAT_EMBEDDINGS),
     NOT_YET(DELEGATE),
-    NOT_YET(HASHTABLE),
-    NOT_YET(HASHTABLE_FIND),
-    NOT_YET(HASHTABLE_IMPORT),
-    NOT_YET(HASHTABLE_SIZE),
+    REFUSED(HASHTABLE, "tables are a matter of strings, which no kernel here takes"),
+    REFUSED(HASHTABLE_FIND, "tables are a matter of strings, which no kernel here takes"),
+    REFUSED(HASHTABLE_IMPORT, "tables are a matter of strings, which no kernel here takes"),
+    REFUSED(HASHTABLE_SIZE, "tables are a matter of strings, which no kernel here takes"),
 };
 // clang-format on
 
@@ -184,7 +203,7 @@ static const struct {
 } customs[] = {
     {"TFLite_Detection_PostProcess",
      {TFL_CUSTOM, EAO_OP_detection_postprocess, "TFLite_Detection_PostProcess", eao_tfl_detection,
-      0, 3, 3, 4, false}},
+      0, 3, 3, 4, false, NULL}},
 };
 
 const eao_tfl_row *eao_tfl_custom_find(eao_fvec name) {

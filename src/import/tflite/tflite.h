@@ -71,6 +71,7 @@ typedef struct eao_tfl_row {
   uint8_t min_in, max_in; /* inputs; max 255: any number */
   uint8_t n_out;          /* at most; 255: any number */
   bool options2;          /* its options are in the second union */
+  const char *why;        /* a row without lower: why it is not supported; NULL: nothing to add */
 } eao_tfl_row;
 
 /* NULL: no such operator here. A row without lower names an operator that is not supported. */
@@ -162,6 +163,9 @@ eao_status eao_tfl_arg_extreme(eao_tfl_op *o);
 eao_status eao_tfl_assign_variable(eao_tfl_op *o);
 eao_status eao_tfl_batch_matmul(eao_tfl_op *o);
 eao_status eao_tfl_binary(eao_tfl_op *o);
+eao_status eao_tfl_bidirectional_lstm(eao_tfl_op *o);
+eao_status eao_tfl_bidirectional_rnn(eao_tfl_op *o);
+eao_status eao_tfl_broadcast_args(eao_tfl_op *o);
 eao_status eao_tfl_bucketize(eao_tfl_op *o);
 eao_status eao_tfl_call(eao_tfl_op *o);
 eao_status eao_tfl_call_once(eao_tfl_op *o);
@@ -192,6 +196,9 @@ eao_status eao_tfl_l2_pool(eao_tfl_op *o);
 eao_status eao_tfl_leaky_relu(eao_tfl_op *o);
 eao_status eao_tfl_lrn(eao_tfl_op *o);
 eao_status eao_tfl_lstm(eao_tfl_op *o);
+eao_status eao_tfl_matrix_diag(eao_tfl_op *o);
+eao_status eao_tfl_matrix_set_diag(eao_tfl_op *o);
+eao_status eao_tfl_non_max_suppression(eao_tfl_op *o);
 eao_status eao_tfl_one_hot(eao_tfl_op *o);
 eao_status eao_tfl_pack(eao_tfl_op *o);
 eao_status eao_tfl_pad(eao_tfl_op *o);
@@ -210,6 +217,7 @@ eao_status eao_tfl_select(eao_tfl_op *o);
 eao_status eao_tfl_shape(eao_tfl_op *o);
 eao_status eao_tfl_slice(eao_tfl_op *o);
 eao_status eao_tfl_softmax(eao_tfl_op *o);
+eao_status eao_tfl_sparse_to_dense(eao_tfl_op *o);
 eao_status eao_tfl_split(eao_tfl_op *o);
 eao_status eao_tfl_split_v(eao_tfl_op *o);
 eao_status eao_tfl_squeeze(eao_tfl_op *o);
@@ -220,6 +228,7 @@ eao_status eao_tfl_transpose(eao_tfl_op *o);
 eao_status eao_tfl_transpose_conv(eao_tfl_op *o);
 eao_status eao_tfl_unique(eao_tfl_op *o);
 eao_status eao_tfl_unpack(eao_tfl_op *o);
+eao_status eao_tfl_unsorted_segment(eao_tfl_op *o);
 eao_status eao_tfl_var_handle(eao_tfl_op *o);
 eao_status eao_tfl_where(eao_tfl_op *o);
 eao_status eao_tfl_while(eao_tfl_op *o);
