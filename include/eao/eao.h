@@ -63,7 +63,8 @@ typedef struct eao_shape_bind {
 typedef struct eao_load_opts {
   const eao_shape_bind *bind; /* borrowed during the call */
   uint32_t n_bind;
-  bool keep_dynamic; /* unbound dimensions stay unknown (-1); false: each becomes 1 */
+  bool keep_dynamic;     /* unbound dimensions stay unknown (-1); false: each becomes 1 */
+  const char *signature; /* of a TFLite model with several; NULL: its first subgraph */
 } eao_load_opts;
 
 /* Reads an ONNX or TFLite model, recognised by content. opts may be NULL. The model borrows from

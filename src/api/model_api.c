@@ -12,6 +12,7 @@ eao_status eao_model_load(eao_ctx *ctx, const char *path, const eao_load_opts *o
     io.bind = opts->bind;
     io.n_bind = opts->n_bind;
     io.default_dims = !opts->keep_dynamic;
+    io.signature = opts->signature;
   }
   eao_model *m = eao_alloc(ctx, sizeof *m);
   if (!m) return EAO_NOMEM(ctx);

@@ -169,11 +169,13 @@ void eao_cli_progress(eao_cli *c, const char *what, uint64_t done, uint64_t tota
 /* ---- models and inputs ---- */
 
 #define EAO_CLI_SHAPE_OPTION                                                                       \
+  {"shape", "NAME=N[,N...]",                                                                       \
+   "bind a dimension (batch=1) or the shape of an input (input=1,224,224,3;\n"                     \
+   "a shape of rank 1 ends with a comma: x=5,)",                                                   \
+   true},                                                                                          \
   {                                                                                                \
-    "shape", "NAME=N[,N...]",                                                                      \
-        "bind a dimension (batch=1) or the shape of an input (input=1,224,224,3;\n"                \
-        "a shape of rank 1 ends with a comma: x=5,)",                                              \
-        true                                                                                       \
+    "signature", "NAME", "which signature of a TFLite model to read; default: the first subgraph", \
+        false                                                                                      \
   }
 
 #define EAO_CLI_STREAM_OPTION                                                                      \

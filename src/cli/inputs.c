@@ -72,7 +72,9 @@ static int check_binds(eao_cli *c, const eao_model *m, const eao_load_opts *o) {
 int eao_cli_load(eao_cli *c, const char *path, eao_cli_dims dims, eao_model **out) {
   enum { NAME_MAX_BYTES = 256 };
   static char name[EAO_CLI_BINDS_MAX][NAME_MAX_BYTES];
-  eao_load_opts o = {.bind = c->bind, .keep_dynamic = dims == EAO_CLI_DIMS_KEEP};
+  eao_load_opts o = {.bind = c->bind,
+                     .keep_dynamic = dims == EAO_CLI_DIMS_KEEP,
+                     .signature = eao_cli_get(c, "signature", NULL)};
   const char *text;
   *out = NULL;
   for (int k = 0; (text = eao_cli_nth(c, "shape", k)); k++) {

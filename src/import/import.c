@@ -37,8 +37,14 @@ eao_status eao_import(eao_ctx *ctx, const char *path, const eao_import_opts *opt
     s = eao_import_tflite(ctx, &file, opts, out);
   } else if (is_onnx(&file)) {
     char *dir = folder(ctx, path);
-    s = dir ? eao_import_onnx(ctx, &file, dir, opts, out) : EAO_NOMEM(ctx);
-    if (!dir) eao_file_unmap(ctx, &file);
+    if (opts && opts->signature)
+      s = eao_fail(ctx, EAO_ERR_ARG, "an ONNX model has no signatures ('%s')", opts->signature);
+    else
+      s = dir ? EAO_OK : EAO_NOMEM(ctx);
+    if (s == EAO_OK)
+      s = eao_import_onnx(ctx, &file, dir, opts, out);
+    else
+      eao_file_unmap(ctx, &file);
     eao_free(ctx, dir);
   } else {
     s = eao_fail(ctx, EAO_ERR_FORMAT, "neither an ONNX nor a TFLite model");

@@ -10,6 +10,7 @@ typedef struct eao_import_opts {
   /* An unbound dimension of a graph input: true sets it to 1 (said in a warning), false leaves it
    * unknown (-1), for the interpreter to take from the data. */
   bool default_dims;
+  const char *signature; /* TFLite: the one to read; NULL: the first subgraph */
 } eao_import_opts;
 
 /* By content, not by file name: ONNX, TFLite. opts may be NULL. The graph is verified and has

@@ -5,6 +5,7 @@
  *   tflite.file.NAME            a text file from the zip archive behind the flatbuffer (labels)
  *   labels                      that file when it is the only one that is named like labels
  * The exporter writes the same things back. */
+#include <stdio.h>
 #include <string.h>
 
 #include "import/tflite/tflite.h"
@@ -87,18 +88,59 @@ static eao_status add_tensor_names(eao_tfl *m, eao_tfl_sub *s, const eao_ftab *d
   return eao_flat_check(m->ctx, &m->flat);
 }
 
+/* Keys of all signatures, in quotes. */
+static void list_signatures(eao_tfl *m, eao_fvec list, char *out, size_t cap) {
+  size_t at = 0;
+  *out = 0;
+  for (uint32_t i = 0; i < list.n && at + 80 < cap; i++) {
+    eao_ftab def = eao_fvec_tab(&m->flat, list, i);
+    eao_fvec key = eao_ftab_str(&def, TFL_SIGNATURE_DEF_SIGNATURE_KEY);
+    int n = snprintf(out + at, cap - at, "%s'%.*s'", i ? ", " : "", key.n > 60 ? 60 : (int)key.n,
+                     key.n ? (const char *)key.p : "");
+    at += n > 0 ? (size_t)n : 0;
+  }
+}
+
+eao_status eao_tfl_choose(eao_tfl *m, uint32_t *out) {
+  const char *want = m->opts ? m->opts->signature : NULL;
+  eao_fvec list = eao_ftab_vec(&m->model, TFL_MODEL_SIGNATURE_DEFS, 4);
+  char names[400];
+  bool others = false, found = false;
+  *out = 0;
+  for (uint32_t i = 0; i < list.n; i++) {
+    eao_ftab def = eao_fvec_tab(&m->flat, list, i);
+    eao_fvec key = eao_ftab_str(&def, TFL_SIGNATURE_DEF_SIGNATURE_KEY);
+    uint64_t index = eao_ftab_u32(&def, TFL_SIGNATURE_DEF_SUBGRAPH_INDEX, 0);
+    EAO_TRY(eao_flat_check(m->ctx, &m->flat));
+    others = others || index != 0;
+    if (found || !want || key.n != strlen(want) || memcmp(key.p, want, key.n) != 0) continue;
+    if (index >= m->subgraphs.n)
+      return eao_fail(m->ctx, EAO_ERR_FORMAT, "signature '%s': there is no subgraph %llu", want,
+                      (unsigned long long)index);
+    *out = (uint32_t)index;
+    found = true;
+  }
+  list_signatures(m, list, names, sizeof names);
+  if (want && !found && !list.n)
+    return eao_fail(m->ctx, EAO_ERR_ARG, "signature '%s': the model has no signatures", want);
+  if (want && !found)
+    return eao_fail(m->ctx, EAO_ERR_ARG, "there is no signature '%s'; there are %s", want, names);
+  if (!want && others)
+    eao_warn(m->ctx,
+             "the model has the signatures %s; the first subgraph is read, --signature "
+             "reads another",
+             names);
+  return EAO_OK;
+}
+
 static eao_status read_signatures(eao_tfl *m) {
   eao_fvec list = eao_ftab_vec(&m->model, TFL_MODEL_SIGNATURE_DEFS, 4);
   for (uint32_t i = 0; i < list.n; i++) {
     eao_ftab def = eao_fvec_tab(&m->flat, list, i);
     eao_fvec key = eao_ftab_str(&def, TFL_SIGNATURE_DEF_SIGNATURE_KEY);
-    if (eao_ftab_u32(&def, TFL_SIGNATURE_DEF_SUBGRAPH_INDEX, 0) != 0) {
-      eao_warn(m->ctx, "signature '%.*s' is not imported: only the first subgraph is",
-               key.n > 100 ? 100 : (int)key.n, key.n ? (const char *)key.p : "");
-      continue;
-    }
+    if (eao_ftab_u32(&def, TFL_SIGNATURE_DEF_SUBGRAPH_INDEX, 0) != m->main) continue;
     eao_tfl_sub s = {.m = m};
-    eao_ftab sub = eao_fvec_tab(&m->flat, m->subgraphs, 0);
+    eao_ftab sub = eao_fvec_tab(&m->flat, m->subgraphs, m->main);
     s.tensors = eao_ftab_vec(&sub, TFL_SUB_GRAPH_TENSORS, 4);
     eao_text text;
     eao_text_init(&text, m->ctx);

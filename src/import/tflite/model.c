@@ -314,7 +314,8 @@ eao_status eao_import_tflite(eao_ctx *ctx, eao_file *file, const eao_import_opts
   }
   eao_status s = eao_graph_add_file(m.g, file);
   if (s == EAO_OK) s = open_model(&m);
-  if (s == EAO_OK) s = eao_tfl_subgraph(&m, 0, m.g, "", NULL, NULL);
+  if (s == EAO_OK) s = eao_tfl_choose(&m, &m.main);
+  if (s == EAO_OK) s = eao_tfl_subgraph(&m, m.main, m.g, "", NULL, NULL);
   if (s == EAO_OK) s = finish(&m);
   eao_free(ctx, m.var);
   if (s != EAO_OK) {

@@ -47,7 +47,7 @@ static eao_status tensor_var(eao_tfl_op *o, uint32_t i, eao_tfl_var **out) {
   int32_t t = i < o->in.n ? eao_fvec_i32(o->in, i) : -1;
   if (!eao_tfl_is_variable(o->s, t))
     return eao_tfl_fail(o, EAO_ERR_FORMAT, "input %u must be a variable", i);
-  if (o->s->index != 0)
+  if (o->s->index != o->m->main)
     return eao_tfl_fail(o, EAO_ERR_UNSUPPORTED, "variables of an inlined subgraph");
   for (uint32_t k = 0; k < m->n_var; k++)
     if (m->var[k].tensor == t) {

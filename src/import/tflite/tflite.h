@@ -27,6 +27,7 @@ typedef struct eao_tfl {
   eao_ftab model;
   eao_fvec opcodes, subgraphs, buffers;
   const eao_import_opts *opts;
+  uint32_t main; /* subgraph that becomes the graph */
   eao_tfl_var *var;
   uint32_t n_var, cap_var;
   const struct eao_tfl_sub *top; /* subgraph being read */
@@ -153,6 +154,8 @@ eao_status eao_tfl_subgraph(eao_tfl *m, uint32_t index, eao_graph *g, const char
 /* Numbers of inputs and outputs of a subgraph; fails when there is no such subgraph. */
 eao_status eao_tfl_sub_io(eao_tfl *m, int64_t index, uint32_t *out_in,
                           uint32_t *out_out) EAO_MUST_CHECK;
+/* Subgraph of the signature that the options name; without one, the first (meta.c). */
+eao_status eao_tfl_choose(eao_tfl *m, uint32_t *out) EAO_MUST_CHECK;
 /* Description, metadata, signatures and associated files (meta.c). */
 eao_status eao_tfl_meta(eao_tfl *m) EAO_MUST_CHECK;
 
