@@ -74,3 +74,8 @@ install(FILES ${PROJECT_BINARY_DIR}/eao.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/p
 add_executable(run_model ${PROJECT_SOURCE_DIR}/examples/run_model.c)
 target_link_libraries(run_model PRIVATE eao_device eao_flags)
 target_link_options(run_model PRIVATE -Wl,--gc-sections)
+# Static, so that it can be copied to a device: eao optimize --device.
+add_executable(device_bench ${PROJECT_SOURCE_DIR}/examples/device_bench.c)
+target_link_libraries(device_bench PRIVATE eao_device eao_flags)
+target_link_options(device_bench PRIVATE -Wl,--gc-sections $<$<NOT:$<BOOL:${EAO_SANITIZE}>>:-static>)
+install(TARGETS device_bench)

@@ -22,10 +22,14 @@ typedef struct eao_optimize_opts {
   const char *budget_file; /* YAML with the same keys; NULL: none */
   const char *recipe;      /* recipe.yaml to repeat: no search; NULL: none */
   const char *out_dir;     /* made if missing */
-  uint32_t n_calibration;  /* samples; 0: 256 */
-  int64_t eval_limit;      /* samples that accuracy is measured on; 0: all */
-  double time_s;           /* what is not begun by then is left out; 0: no limit */
-  uint32_t max_threads;    /* that candidates may use; 0: the target's fastest cores, at most 4 */
+  const char *device;      /* "ssh://user@host[:port]": measure there; needs target; NULL: no */
+  const char *runner; /* examples/device_bench.c, linked statically for the target: copied to the
+                         device, or run under qemu-user to verify; NULL: the one beside this
+                         program, for a device of the same ISA */
+  uint32_t n_calibration; /* samples; 0: 256 */
+  int64_t eval_limit;     /* samples that accuracy is measured on; 0: all */
+  double time_s;          /* what is not begun by then is left out; 0: no limit */
+  uint32_t max_threads;   /* that candidates may use; 0: the target's fastest cores, at most 4 */
   uint64_t seed;
   bool keep_input;     /* no smaller input sizes */
   bool fresh;          /* forget the work of an earlier run in out_dir */

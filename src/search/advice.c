@@ -129,7 +129,13 @@ void eao_advise_all(const eao_outcome *o, eao_advice *a) {
   if (s->stopped)
     eao_advise(a,
                "Time ran out (--time): what was not tried is listed. A rerun goes on from here.");
-  if (!s->target.is_host)
+  if (o->wrong)
+    eao_advise(a,
+               "WRONG RESULTS %s: the self-test failed. Do not use this package; please report it.",
+               o->verified);
+  else if (*o->verified)
+    eao_advise(a, "Verified %s: the package computes what the interpreter computes.", o->verified);
+  if (!s->timed)
     eao_advise(a,
                "Latency and energy are estimated from the profile '%s'; measure model.eao on the "
                "device with `eao bench` before you rely on them.",

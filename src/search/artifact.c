@@ -200,7 +200,9 @@ static eao_status write_all(eao_outcome *o, eao_arena *arena, eao_advice *a,
                   .target = s->target.name,
                   .target_title = s->target.title,
                   .metric_name = s->eval_data ? eao_metric_name(s->metric) : "none",
-                  .measured_here = s->target.is_host,
+                  .measured_here = s->timed,
+                  .verified = o->verified,
+                  .verified_wrong = o->wrong,
                   .energy_source = o->bench && *o->bench->energy_source
                                        ? o->bench->energy_source
                                        : "estimated (picojoules per multiply-accumulate and byte)",
@@ -239,7 +241,7 @@ static eao_status write_all(eao_outcome *o, eao_arena *arena, eao_advice *a,
   if (st == EAO_OK) st = write_text(o, "report.json", &json); /* last: all others belong to it */
   if (st == EAO_OK && (lines.failed || table_text.failed)) st = EAO_NOMEM(s->ctx);
   if (st == EAO_OK) {
-    out->fits = o->choice.chosen >= 0;
+    out->fits = o->choice.chosen >= 0 && !o->wrong;
     out->table = table_text.p;
     out->json = json.p;
     out->advice = lines.p;

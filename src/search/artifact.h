@@ -8,11 +8,13 @@ typedef struct eao_outcome {
   eao_search *s;
   const eao_preflight *preflight;
   eao_choice choice;
-  int32_t at;       /* candidate that was built: choice.nearest */
-  eao_point point;  /* of choice.nearest */
-  eao_built built;  /* of choice.nearest; empty: none could be made */
-  bool golden;      /* it carries a known-good run */
-  eao_bench *bench; /* its final measurement; NULL: not this machine */
+  int32_t at;        /* candidate that was built: choice.nearest */
+  eao_point point;   /* of choice.nearest */
+  eao_built built;   /* of choice.nearest; empty: none could be made */
+  bool golden;       /* it carries a known-good run */
+  eao_bench *bench;  /* its final measurement; NULL: not this machine */
+  char verified[64]; /* where the self-test ran; "" nowhere */
+  bool wrong;        /* it failed there */
   double seconds;
 } eao_outcome;
 

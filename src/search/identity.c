@@ -79,6 +79,7 @@ static eao_status add_target(eao_search *s, eao_blake2b *b) {
     eao_target_print(&s->target, &t);
   eao_status st = t.failed ? EAO_NOMEM(s->ctx) : EAO_OK;
   if (st == EAO_OK) eao_blake2b_update(b, t.p, t.len);
+  if (s->opts->device) eao_blake2b_update(b, s->opts->device, strlen(s->opts->device));
   eao_text_deinit(&t);
   return st;
 }

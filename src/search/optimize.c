@@ -110,11 +110,39 @@ static eao_status open_search(eao_search *s) {
 }
 
 static void close_search(eao_search *s) {
+  eao_device_close(&s->device);
   eao_space_free(s);
   eao_journal_close(s->journal);
   eao_dataset_close(s->eval_data);
   eao_dataset_close(s->calibration);
   eao_free(s->ctx, s->order);
+}
+
+/* The runner that was given, or the one beside this program. */
+static void runner_path(const eao_search *s, char out[600]) {
+  char exe[512];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  exe[n > 0 ? n : 0] = 0;
+  char *slash = strrchr(exe, '/');
+  if (slash) *slash = 0;
+  if (s->opts->runner)
+    snprintf(out, 600, "%.590s", s->opts->runner);
+  else
+    snprintf(out, 600, "%.500s/device_bench", exe);
+}
+
+static eao_status open_device(eao_search *s) {
+  char runner[600];
+  s->timed = s->target.is_host;
+  if (!s->opts->device) return EAO_OK;
+  if (s->target.is_host)
+    return eao_fail(s->ctx, EAO_ERR_ARG,
+                    "--device needs --target: the profile of the device ('eao target probe' makes "
+                    "one there)");
+  runner_path(s, runner);
+  EAO_TRY(eao_device_open(s->ctx, s->opts->device, runner, &s->device));
+  s->timed = true;
+  return EAO_OK;
 }
 
 /* The last two seconds, or a tenth, belong to verifying and writing. */
@@ -242,7 +270,7 @@ static eao_status try_all(eao_search *s) {
                  .prepare = lab_prepare,
                  .estimate = lab_estimate,
                  .grade = s->eval_data ? lab_grade : NULL,
-                 .time = s->target.is_host ? lab_time : NULL,
+                 .time = s->timed ? lab_time : NULL,
                  .stop = lab_stop};
   eao_field f = {.variant_of = variant_of,
                  .list = s->list,
@@ -297,7 +325,7 @@ static eao_status verify(eao_search *s, const eao_recipe *r, eao_outcome *o) {
     eao_search_progress(s, "verifying", 0, 1);
     EAO_TRY(build_final(s, (uint32_t)p, r != NULL, r && r->golden, &o->built, &o->golden));
     bool was_fit = o->choice.chosen >= 0;
-    if (!s->target.is_host) return EAO_OK;
+    if (!s->timed) return EAO_OK;
     EAO_TRY(eao_point_measure(s, &s->point[p], o->built.compiled, FINAL_RUNS, 1, true, &s->list[p],
                               &o->bench));
     EAO_TRY(record(s, "time", (uint32_t)p));
@@ -308,11 +336,52 @@ static eao_status verify(eao_search *s, const eao_recipe *r, eao_outcome *o) {
   }
 }
 
+/* The self-test, with a known-good run of the interpreter, of the very kernels that were chosen:
+ * here, on the device, or under emulation of its ISA. */
+static eao_status test_on_target(eao_search *s, eao_outcome *o) {
+  static const char *const qemu[] = {[EAO_ISA_X86_64] = "qemu-x86_64",
+                                     [EAO_ISA_ARM64] = "qemu-aarch64",
+                                     [EAO_ISA_ARM32] = "qemu-arm",
+                                     [EAO_ISA_RISCV64] = "qemu-riscv64"};
+  char path[700], runner[600];
+  eao_built b;
+  eao_device_run r = {0};
+  bool ran = true, emulate = !s->target.is_host && !*s->device.dir;
+  size_t isa = (size_t)s->target.isa;
+  if (!o->built.compiled) return EAO_OK;
+  if (emulate && (!s->opts->runner || isa >= EAO_COUNT(qemu) || !qemu[isa])) return EAO_OK;
+  EAO_TRY(eao_point_build(s, &o->point, true, &b));
+  snprintf(path, sizeof path, "%s/.eao-state/tested.eao", s->opts->out_dir);
+  eao_status st = eao_compiled_save(b.compiled, path);
+  runner_path(s, runner);
+  if (st == EAO_OK && emulate) {
+    st = eao_emulate(s->ctx, qemu[isa], runner, path, &r, &ran);
+    snprintf(o->verified, sizeof o->verified, "under emulation (%s)", qemu[isa]);
+  } else if (st == EAO_OK && *s->device.dir) {
+    st = eao_device_measure(&s->device, path, 1, 1, 0, &r);
+    snprintf(o->verified, sizeof o->verified, "on the device");
+  } else if (st == EAO_OK) {
+    eao_bench *bench = NULL;
+    eao_bench_opts bo = {.warmup = 1, .runs = 1, .seconds = 1e-9, .self_test = true};
+    st = eao_bench_package(s->ctx, path, &bo, &bench);
+    eao_bench_destroy(s->ctx, bench);
+    snprintf(r.self_test, sizeof r.self_test, "%s", st == EAO_OK ? "passed" : "failed");
+    if (st == EAO_ERR_INTERNAL) st = EAO_OK;
+    snprintf(o->verified, sizeof o->verified, "here");
+  }
+  remove(path);
+  eao_built_free(&b);
+  if (!ran) o->verified[0] = 0;
+  o->wrong = ran && strcmp(r.self_test, "passed") != 0;
+  return st;
+}
+
 static eao_status finish(eao_search *s, const eao_recipe *r, const eao_preflight *pre,
                          eao_optimize_result *out) {
   eao_outcome o = {.s = s, .preflight = pre};
   o.choice.nearest = o.choice.chosen = -1;
   eao_status st = verify(s, r, &o);
+  if (st == EAO_OK) st = test_on_target(s, &o);
   eao_search_progress(s, "verifying", 1, 1);
   s->doing[0] = 0;
   o.seconds = (double)(eao_clock_ns() - s->started_ns) * 1e-9;
@@ -351,6 +420,7 @@ static eao_status search(eao_search *s, const eao_recipe *r, eao_optimize_result
   EAO_TRY(eao_preflight_run(s, &pre));
   if (s->opts->preflight_only) return eao_preflight_report(s, &pre, out);
   set_deadline(s);
+  EAO_TRY(open_device(s));
   EAO_TRY(open_journal(s));
   if (r) EAO_TRY(check_recipe(s, r));
   return finish(s, r, &pre, out);

@@ -23,7 +23,10 @@ typedef struct eao_report_layer {
 /* All pointers are borrowed; lists may be empty. */
 typedef struct eao_report {
   const char *model, *target, *target_title, *metric_name;
-  bool measured_here; /* false: latency and energy come from the target's model */
+  bool measured_here; /* latency was measured, here or on the device; false: the target's model */
+  const char
+      *verified; /* where the self-test ran: "here", "on the device", "under emulation (...)" */
+  bool verified_wrong; /* it failed */
   const char *energy_source;
   eao_budget budget;
   eao_candidate *candidate;

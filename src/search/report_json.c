@@ -71,8 +71,9 @@ static void candidate(const eao_candidate *c, eao_text *out) {
     number(out, c->accuracy_hi);
     eao_text_printf(out, "]");
   }
-  eao_text_printf(out, ", \"on_front\": %s, \"failed\": %s", c->on_front ? "true" : "false",
-                  c->failed ? "true" : "false");
+  eao_text_printf(out, ", \"on_front\": %s, \"failed\": %s, \"screened\": %s",
+                  c->on_front ? "true" : "false", c->failed ? "true" : "false",
+                  c->screened ? "true" : "false");
   if (*c->reason) {
     eao_text_printf(out, ", \"reason\": ");
     text(out, c->reason);
@@ -140,6 +141,12 @@ void eao_report_json(const eao_report *r, eao_text *out) {
   eao_text_printf(
       out, ",\n  \"measured\": %s,\n  \"energy_source\": ", r->measured_here ? "true" : "false");
   text(out, r->energy_source);
+  eao_text_printf(out, ",\n  \"verified\": ");
+  if (r->verified && *r->verified)
+    text(out, r->verified);
+  else
+    eao_text_printf(out, "null");
+  eao_text_printf(out, ",\n  \"verified_wrong\": %s", r->verified_wrong ? "true" : "false");
   eao_text_printf(out, ",\n  \"metric\": ");
   text(out, r->metric_name);
   eao_text_printf(out, ",\n  \"eval_samples\": %llu,\n  \"baseline_accuracy\": ",

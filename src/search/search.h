@@ -14,6 +14,7 @@
 #include "eao/bench.h"
 #include "eao/eval.h"
 #include "eao/optimize.h"
+#include "search/device.h"
 #include "search/halving.h"
 #include "search/journal.h"
 #include "search/report.h"
@@ -102,6 +103,8 @@ typedef struct eao_search {
   uint64_t n_eval;
   eao_metric metric;
   uint64_t started_ns, deadline_ns;   /* deadline 0: none */
+  eao_device device;                  /* dir "": none */
+  bool timed;                         /* latency is measured: here or on the device */
   bool quantised;                     /* the model is, as it came */
   bool replay;                        /* of a recipe: one candidate, no choice */
   bool stopped;                       /* out of time: something was left out */

@@ -82,12 +82,20 @@ eao_status eao_point_estimate(eao_search *s, const eao_point *p, const eao_compi
 
 /* ---- measuring ---- */
 
-eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compiled *compiled,
-                             uint32_t runs, double seconds, bool profile, eao_candidate *c,
-                             eao_bench **out_bench) {
-  char path[700];
-  snprintf(path, sizeof path, "%s/.eao-state/trial.eao", s->opts->out_dir);
-  EAO_TRY(eao_compiled_save(compiled, path));
+/* On the device the runner counts; energy is the model's there. */
+static eao_status measure_there(eao_search *s, const eao_point *p, const char *path, uint32_t runs,
+                                double seconds, eao_candidate *c) {
+  eao_device_run r;
+  EAO_TRY(eao_device_measure(&s->device, path, runs, p->threads, seconds, &r));
+  double was = c->value[EAO_GOAL_LATENCY_P95_MS], mj = c->value[EAO_GOAL_ENERGY_MJ];
+  set(c, EAO_GOAL_LATENCY_P95_MS, r.p95_ms, false);
+  set(c, EAO_GOAL_ENERGY_MJ, mj + s->target.idle_mw * (r.p50_ms - was) * 1e-3, true);
+  return EAO_OK;
+}
+
+static eao_status measure_here(eao_search *s, const eao_point *p, const char *path, uint32_t runs,
+                               double seconds, bool profile, eao_candidate *c,
+                               eao_bench **out_bench) {
   eao_bench_opts o = {.warmup = 10,
                       .runs = runs,
                       .seconds = seconds,
@@ -96,7 +104,6 @@ eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compil
                       .profile = profile};
   eao_bench *b = NULL;
   eao_status st = eao_bench_package(s->ctx, path, &o, &b);
-  remove(path);
   if (st != EAO_OK) return st;
   /* The model's dynamic energy stays; its static part follows the measured time. */
   double was = c->value[EAO_GOAL_LATENCY_P95_MS];
@@ -111,4 +118,16 @@ eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compil
   else
     eao_bench_destroy(s->ctx, b);
   return EAO_OK;
+}
+
+eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compiled *compiled,
+                             uint32_t runs, double seconds, bool profile, eao_candidate *c,
+                             eao_bench **out_bench) {
+  char path[700];
+  snprintf(path, sizeof path, "%s/.eao-state/trial.eao", s->opts->out_dir);
+  EAO_TRY(eao_compiled_save(compiled, path));
+  eao_status st = *s->device.dir ? measure_there(s, p, path, runs, seconds, c)
+                                 : measure_here(s, p, path, runs, seconds, profile, c, out_bench);
+  remove(path);
+  return st;
 }
