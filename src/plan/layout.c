@@ -8,6 +8,9 @@
 
 #include "plan/plan.h"
 
+enum { TRIES_MAX = 64 /* swaps for each order of placing */ };
+static const uint64_t place_max = 100u * 1000 * 1000;
+
 typedef struct buffer {
   uint64_t bytes, offset;
   uint32_t first, last; /* entries */
@@ -50,6 +53,12 @@ static void find_lives(eao_plan *p) {
   }
 }
 
+/* The tensor at the end of the chain of those who took over each other's buffer. */
+static uint32_t root_of(eao_plan_tensor *t, uint32_t i) {
+  while (t[i].root != i) i = t[i].root = t[t[i].root].root;
+  return i;
+}
+
 /* Roots: views first, then in place where the input dies at the step. The root's life covers that
  * of all who share its buffer. */
 static void find_roots(eao_plan *p) {
@@ -63,12 +72,12 @@ static void find_roots(eao_plan *p) {
   for (uint32_t e = 0; e < p->n_entry; e++) {
     const eao_plan_step *s = &p->step[p->entry[e].first];
     if (p->entry[e].n_band || s->in_place == EAO_NONE) continue;
-    uint32_t in = t[s->ref[s->in_place]].root, out = s->ref[s->n_in];
+    uint32_t in = root_of(t, s->ref[s->in_place]), out = s->ref[s->n_in];
     if (t[out].view != out || t[in].last != e || t[out].first != e) continue;
-    for (uint32_t i = 0; i < p->n_tensor; i++)
-      if (t[i].root == out) t[i].root = in;
+    t[out].root = in;
     t[in].last = t[out].last;
   }
+  for (uint32_t i = 0; i < p->n_tensor; i++) t[i].root = root_of(t, i);
 }
 
 static uint32_t collect(const eao_plan *p, buffer *b) {
@@ -160,20 +169,27 @@ static void peak_first(buffer **order, uint32_t n, uint32_t peak) {
   }
 }
 
-static uint64_t lower_bound(eao_plan *p, const buffer *b, uint32_t n, uint32_t *out_peak) {
-  uint64_t most = 0;
+/* Bytes alive at each entry and after the last, from where buffers come and go; the most of them.
+ */
+static eao_status lower_bound(eao_plan *p, const buffer *b, uint32_t n, uint32_t *out_peak) {
+  uint64_t *change = eao_alloc(p->ctx, ((size_t)p->n_entry + 2) * sizeof *change), live = 0;
+  if (!change) return EAO_NOMEM(p->ctx);
+  for (uint32_t i = 0; i < n; i++) {
+    change[b[i].first] += b[i].bytes; /* modulo 2^64: sums of all are not negative */
+    change[b[i].last + 1] -= b[i].bytes;
+  }
+  p->arena_bound_bytes = 0;
   *out_peak = 0;
   for (uint32_t e = 0; e <= p->n_entry; e++) {
-    uint64_t live = 0;
-    for (uint32_t i = 0; i < n; i++)
-      if (b[i].first <= e && e <= b[i].last) live += b[i].bytes;
+    live += change[e];
     if (e < p->n_entry) p->entry[e].live_bytes = live;
-    if (live > most) {
-      most = live;
+    if (live > p->arena_bound_bytes) {
+      p->arena_bound_bytes = live;
       *out_peak = e;
     }
   }
-  return most;
+  eao_free(p->ctx, change);
+  return EAO_OK;
 }
 
 static void store(eao_plan *p, const buffer *b, uint32_t n) {
@@ -231,15 +247,19 @@ eao_status eao_plan_layout(eao_plan *p) {
     return EAO_NOMEM(p->ctx);
   }
   uint32_t n = collect(p, b), peak;
-  p->arena_bound_bytes = lower_bound(p, b, n, &peak);
+  eao_status s = lower_bound(p, b, n, &peak);
+  /* Placing takes up to n * n / 2 looks. */
+  uint64_t tries = n ? place_max / n / n : TRIES_MAX;
+  if (tries > TRIES_MAX) tries = TRIES_MAX;
   p->arena_bytes = UINT64_MAX;
-  for (uint32_t k = 0; k < 2 * EAO_COUNT(orders) && p->arena_bytes > p->arena_bound_bytes; k++) {
+  for (uint32_t k = 0;
+       s == EAO_OK && k < 2 * EAO_COUNT(orders) && p->arena_bytes > p->arena_bound_bytes; k++) {
     for (uint32_t i = 0; i < n; i++) order[i] = &b[i];
     qsort(order, n, sizeof *order, orders[k / 2]);
     if (k % 2) peak_first(order, n, peak);
-    improve(p, b, order, order + cap, n, k == 0 ? 0 : 64);
+    improve(p, b, order, order + cap, n, k == 0 ? 0 : (uint32_t)tries);
   }
   eao_free(p->ctx, b);
   eao_free(p->ctx, order);
-  return EAO_OK;
+  return s;
 }

@@ -14,7 +14,7 @@ enum {
   SPAN_MAX = EAO_PLAN_SPAN_MAX,
   BAND_MAX = 64 /* rows of a band */
 };
-static const uint64_t work_max = 40u * 1000 * 1000; /* bands simulated in one search */
+static const uint64_t work_max = 8u * 1000 * 1000; /* bands simulated in one search */
 
 typedef struct segment {
   uint64_t bytes; /* at the chosen band; UINT64_MAX: not possible */
@@ -60,9 +60,11 @@ static void find_lives(search *q) {
   }
   for (uint32_t i = 0; i < p->n_tensor; i++) {
     if (p->tensor[i].view != i || q->first[i] == INT64_MAX) continue;
-    for (int64_t s = q->first[i] + 1; s <= q->last[i] && s < p->n_step; s++)
-      q->cross[s] += eao_plan_align(p->tensor[i].bytes);
+    uint64_t bytes = eao_plan_align(p->tensor[i].bytes); /* comes and goes, summed below */
+    if (q->first[i] + 1 < p->n_step) q->cross[q->first[i] + 1] += bytes;
+    if (q->last[i] + 1 < p->n_step) q->cross[q->last[i] + 1] -= bytes;
   }
+  for (uint32_t s = 1; s < p->n_step; s++) q->cross[s] += q->cross[s - 1];
 }
 
 /* Bytes that the steps [begin, end) make and use beyond what is alive before them. */
@@ -250,8 +252,10 @@ eao_status eao_plan_stream(eao_plan *p) {
   if (s == EAO_OK) {
     uint64_t least = cut(&q, false, UINT64_MAX, most, price, from), limit = limit_of(p);
     if (limit < least) limit = least;
-    s = widen(&q, limit);
-    if (s == EAO_OK) {
+    /* Where layer by layer is the best there is, nothing more has to be searched. */
+    bool pays = least < p->arena_bound_layerwise || p->opts.stream == EAO_STREAM_AUTO;
+    if (pays) s = widen(&q, limit);
+    if (pays && s == EAO_OK) {
       cut(&q, true, limit, most, price, from);
       s = store(&q, from);
     }

@@ -85,8 +85,9 @@ bool eao_conv_is_pointwise(const eao_conv_geom *g) {
 }
 
 enum {
-  PATCH_RUN_BYTES = 24,    /* shorter runs are copied into patches */
-  PATCH_BYTES = 12 * 1024, /* of all patches: they stay in the first-level cache */
+  PATCH_RUN_BYTES = 24, /* shorter runs are copied into patches */
+  PATCH_BYTES =
+      2 * 1024, /* of all patches: six times more is 1 % faster and weighs on small arenas */
   SLACK_BYTES = 16,
 };
 
