@@ -1,8 +1,10 @@
 /* Threads that share the work of one kernel call.
  *
- * A call is published by raising `round`; each thread computes its share and counts itself done.
+ * A call is published as `state`: its number, how many shares it has and the next one to take. Each
+ * thread takes shares as long as there are any, so a thread that lost its processor holds nobody
+ * up unless it has one; the caller takes part and waits only for shares that others have taken.
  * Between two calls threads spin for a short while, since the next call of a model comes within
- * microseconds, then park until somebody rings. The caller's thread takes share 0. */
+ * microseconds, then park until somebody rings. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -14,25 +16,37 @@ enum { SPINS = 20000, LINE = 64 };
 
 typedef struct worker {
   eao_pool *pool;
-  uint32_t part;
   pthread_t thread;
 } worker;
 
 struct eao_pool {
-  _Alignas(LINE) atomic_uint round; /* of the newest job */
-  _Alignas(LINE) atomic_uint left;  /* threads that have not finished it */
+  _Alignas(LINE) atomic_uint_fast64_t state; /* of the newest call: see pack */
+  _Alignas(LINE) atomic_uint done;           /* shares of it that are finished */
   atomic_int status;
   atomic_uint parked;
   atomic_bool stop;
-  eao_kernel_fn run; /* the job */
+  eao_kernel_fn run; /* the call */
   const eao_kcall *call;
-  uint32_t n_part;
   const char *_Atomic error;
   pthread_mutex_t lock;
   pthread_cond_t bell;
   uint32_t n_worker;
   worker worker[];
 };
+
+/* Number of the call, its shares (at most 2^16 - 1) and the next share to take. */
+static uint64_t pack(uint32_t round, uint32_t n_part, uint32_t next) {
+  return (uint64_t)round << 32 | (uint64_t)n_part << 16 | next;
+}
+static uint32_t round_of(uint64_t state) {
+  return (uint32_t)(state >> 32);
+}
+static uint32_t parts_of(uint64_t state) {
+  return (uint32_t)(state >> 16) & 0xFFFF;
+}
+static uint32_t next_of(uint64_t state) {
+  return (uint32_t)state & 0xFFFF;
+}
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -42,24 +56,43 @@ static void relax(void) {
 #endif
 }
 
-static void do_share(eao_pool *p, uint32_t part) {
+static void do_share(eao_pool *p, uint32_t part, uint32_t n_part) {
   eao_kcall c = *p->call;
   c.part = part;
-  c.n_part = p->n_part;
+  c.n_part = n_part;
   eao_status s = p->run(&c);
   if (s == EAO_OK) return;
   atomic_store(&p->error, c.error ? c.error : eao_status_name(s));
   atomic_store(&p->status, (int)s);
 }
 
-static void wait_for_round(eao_pool *p, unsigned seen) {
+/* Takes shares of the newest call until there are none; returns its number. The call's fields may
+ * be read once a share is taken: they stay until all shares are finished. */
+static uint32_t do_shares(eao_pool *p) {
+  uint_fast64_t state = atomic_load_explicit(&p->state, memory_order_acquire);
+  while (next_of(state) < parts_of(state)) {
+    if (!atomic_compare_exchange_weak_explicit(&p->state, &state, state + 1, memory_order_acq_rel,
+                                               memory_order_acquire))
+      continue;
+    do_share(p, next_of(state), parts_of(state));
+    atomic_fetch_add_explicit(&p->done, 1, memory_order_release);
+    state = atomic_load_explicit(&p->state, memory_order_acquire);
+  }
+  return round_of(state);
+}
+
+static bool is_new(eao_pool *p, uint32_t seen) {
+  return round_of(atomic_load_explicit(&p->state, memory_order_acquire)) != seen;
+}
+
+static void wait_for_round(eao_pool *p, uint32_t seen) {
   for (int i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit(&p->round, memory_order_acquire) != seen) return;
+    if (is_new(p, seen)) return;
     relax();
   }
   pthread_mutex_lock(&p->lock);
   atomic_fetch_add(&p->parked, 1);
-  while (atomic_load(&p->round) == seen) pthread_cond_wait(&p->bell, &p->lock);
+  while (round_of(atomic_load(&p->state)) == seen) pthread_cond_wait(&p->bell, &p->lock);
   atomic_fetch_sub(&p->parked, 1);
   pthread_mutex_unlock(&p->lock);
 }
@@ -67,16 +100,16 @@ static void wait_for_round(eao_pool *p, unsigned seen) {
 static void *work(void *arg) {
   worker *w = arg;
   eao_pool *p = w->pool;
-  for (unsigned seen = 0;; seen++) {
+  for (uint32_t seen = 0;;) {
     wait_for_round(p, seen);
     if (atomic_load(&p->stop)) return NULL;
-    if (w->part < p->n_part) do_share(p, w->part);
-    atomic_fetch_sub_explicit(&p->left, 1, memory_order_release);
+    seen = do_shares(p);
   }
 }
 
-static void ring(eao_pool *p) {
-  atomic_fetch_add(&p->round, 1);
+/* Publishes a call. */
+static void ring(eao_pool *p, uint32_t n_part) {
+  atomic_store(&p->state, pack(round_of(atomic_load(&p->state)) + 1, n_part, 0));
   if (atomic_load(&p->parked) == 0) return;
   pthread_mutex_lock(&p->lock);
   pthread_cond_broadcast(&p->bell);
@@ -86,13 +119,12 @@ static void ring(eao_pool *p) {
 eao_status eao_rt_pool_run(eao_pool *p, eao_kernel_fn run, eao_kcall *c, uint32_t n_part) {
   p->run = run;
   p->call = c;
-  p->n_part = n_part;
   atomic_store(&p->status, (int)EAO_OK);
   atomic_store(&p->error, NULL);
-  atomic_store(&p->left, p->n_worker);
-  ring(p);
-  do_share(p, 0);
-  for (int i = 0; atomic_load_explicit(&p->left, memory_order_acquire); i++) {
+  atomic_store(&p->done, 0);
+  ring(p, n_part);
+  do_shares(p);
+  for (int i = 0; atomic_load_explicit(&p->done, memory_order_acquire) < n_part; i++) {
     relax();
     if (i > SPINS) sched_yield(); /* a thread lost its processor */
   }
@@ -122,7 +154,7 @@ eao_status eao_pool_create(void *memory, size_t bytes, uint32_t threads, eao_poo
   }
   for (uint32_t i = 1; i < threads; i++) {
     worker *w = &p->worker[p->n_worker];
-    *w = (worker){.pool = p, .part = i};
+    *w = (worker){.pool = p};
     if (pthread_create(&w->thread, NULL, work, w) != 0) {
       eao_pool_destroy(p);
       return EAO_ERR_NOMEM;
@@ -136,7 +168,7 @@ eao_status eao_pool_create(void *memory, size_t bytes, uint32_t threads, eao_poo
 void eao_pool_destroy(eao_pool *p) {
   if (!p) return;
   atomic_store(&p->stop, true);
-  ring(p);
+  ring(p, 0);
   for (uint32_t i = 0; i < p->n_worker; i++) pthread_join(p->worker[i].thread, NULL);
   pthread_cond_destroy(&p->bell);
   pthread_mutex_destroy(&p->lock);
