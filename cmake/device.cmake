@@ -51,6 +51,7 @@ target_link_options(eao_device_shared PRIVATE -Wl,--gc-sections
 set_target_properties(eao_device_shared PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/eao.map)
 
 include(CMakePackageConfigHelpers)
+file(RELATIVE_PATH EAO_INCLUDE_FROM_LIB /${CMAKE_INSTALL_LIBDIR} /${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(${PROJECT_SOURCE_DIR}/cmake/eao.pc.in ${PROJECT_BINARY_DIR}/eao.pc @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/eao-config.cmake.in ${PROJECT_BINARY_DIR}/eao-config.cmake
                @ONLY)

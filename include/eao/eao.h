@@ -387,6 +387,11 @@ typedef struct eao_compiled_buffer {
  * of nodes and values do not. All dimensions must be known (bind them when loading). The model must
  * outlive the result. EAO_ERR_UNSUPPORTED names what cannot be compiled. */
 eao_status eao_model_compile(eao_model *m, const eao_compile_opts *opts, eao_compiled **out);
+/* The same, kept in $XDG_CACHE_HOME/eao (or ~/.cache/eao, at most 512 MiB): a model that was
+ * compiled before with the same options, program and machine is read from there. Then *out_found
+ * (may be NULL) is true, m stays as it is, and of the result there are only data and file_bytes. */
+eao_status eao_model_compile_cached(eao_model *m, const eao_compile_opts *opts, eao_compiled **out,
+                                    bool *out_found);
 void eao_compiled_destroy(eao_compiled *c);
 /* The package, 64-byte aligned: what eao_package_open_memory takes. */
 const void *eao_compiled_data(const eao_compiled *c, size_t *out_size);

@@ -84,6 +84,15 @@ static eao_status golden_run(eao_graph *g, eao_interp **out_it, eao_tensor *in, 
   return eao_interp_run(*out_it, in, g->n_input, out, g->n_output);
 }
 
+eao_status eao_compiled_hold(eao_compiled *c, const void *package, size_t size) {
+  c->block = eao_alloc(c->ctx, size + ALIGN);
+  if (!c->block) return EAO_NOMEM(c->ctx);
+  c->data = c->block + (ALIGN - (uintptr_t)c->block % ALIGN) % ALIGN;
+  c->size = size;
+  memcpy(c->data, package, size);
+  return EAO_OK;
+}
+
 static eao_status emit(eao_compiled *c, const eao_compile_opts *o) {
   eao_graph *g = c->plan->g;
   eao_meta source = {"source", o->source};
@@ -100,15 +109,7 @@ static eao_status emit(eao_compiled *c, const eao_compile_opts *o) {
     po.golden_out = out;
   }
   if (s == EAO_OK) s = eao_emit_package(c->plan, &po, &t);
-  if (s == EAO_OK) {
-    c->block = eao_alloc(c->ctx, t.len + ALIGN);
-    if (!c->block) s = EAO_NOMEM(c->ctx);
-  }
-  if (s == EAO_OK) {
-    c->data = c->block + (ALIGN - (uintptr_t)c->block % ALIGN) % ALIGN;
-    c->size = t.len;
-    memcpy(c->data, t.p, t.len);
-  }
+  if (s == EAO_OK) s = eao_compiled_hold(c, t.p, t.len);
   for (uint32_t i = 0; in && i < g->n_input; i++) eao_free(c->ctx, in[i].data);
   eao_interp_destroy(it);
   eao_free(c->ctx, in);
@@ -163,6 +164,7 @@ eao_status eao_compiled_save(const eao_compiled *c, const char *path) {
 
 eao_compiled_info eao_compiled_get(const eao_compiled *c) {
   const eao_plan *p = c->plan;
+  if (!p) return (eao_compiled_info){.file_bytes = c->size};
   eao_compiled_info r = {.arena_bytes = p->arena_bytes,
                          .arena_bound_bytes = p->arena_bound_bytes,
                          .arena_bytes_layerwise = p->arena_bytes_layerwise,

@@ -8,7 +8,7 @@
 
 struct eao_compiled {
   eao_ctx *ctx;
-  eao_plan *plan;
+  eao_plan *plan; /* NULL: came from the cache */
   const eao_pass_report *pass;
   uint32_t n_pass;
   uint8_t *block; /* holds the package at the first aligned place */
@@ -18,6 +18,8 @@ struct eao_compiled {
   uint32_t n_buffer;
 };
 
+/* Copies a package to aligned memory. */
+eao_status eao_compiled_hold(eao_compiled *c, const void *package, size_t size) EAO_MUST_CHECK;
 /* Fills in buffer and n_buffer from the plan. */
 eao_status eao_compiled_list_buffers(eao_compiled *c) EAO_MUST_CHECK;
 

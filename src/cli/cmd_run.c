@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/engine.h"
 
 /* ---- running ---- */
 
@@ -275,7 +276,8 @@ static int show(eao_cli *c, eao_model *m, const eao_cli_inputs *in, const eao_te
   return EAO_EXIT_OK;
 }
 
-static int run_once(eao_cli *c, eao_model *m, eao_runner *r) {
+/* r: the interpreter, or what runs a package; NULL: e does. */
+static int run_once(eao_cli *c, eao_model *m, eao_runner *r, eao_cli_engine *e) {
   const char *dir = eao_cli_get(c, "output-dir", NULL), *path = eao_cli_get(c, "labels", NULL);
   uint32_t n_out = eao_model_output_count(m);
   labels l = {0};
@@ -288,7 +290,11 @@ static int run_once(eao_cli *c, eao_model *m, eao_runner *r) {
   char **file = calloc(n_out + 1, sizeof *file);
   if (!code && (!out || !file)) code = eao_cli_fail(c, EAO_ERR_NOMEM);
   if (!code) code = eao_cli_inputs_make(c, m, &in);
-  if (!code) code = execute(c, m, r, in.t, out);
+  if (!code && r) code = execute(c, m, r, in.t, out);
+  if (!code && !r) {
+    eao_status s = eao_cli_engine_run(e, in.t, out);
+    if (s != EAO_OK) code = eao_cli_fail_input(c, s);
+  }
   if (!code && dir) code = write_outputs(c, m, out, dir, file);
   if (!code) code = show(c, m, &in, out, file, k, &l);
   for (uint32_t i = 0; file && i < n_out; i++) free(file[i]);
@@ -478,6 +484,16 @@ static int run_check(eao_cli *c, eao_model *m, eao_runner *r) {
   return code;
 }
 
+/* Compiled, if that is asked for. */
+static int run_fast(eao_cli *c, const char *kind) {
+  eao_cli_engine e;
+  int code = eao_cli_engine_open(c, c->arg[0], kind, &e);
+  if (code) return code;
+  code = run_once(c, e.model, e.runner, &e);
+  eao_cli_engine_close(&e);
+  return code;
+}
+
 static int run(eao_cli *c) {
   static const char *const one_run[] = {"input", "output-dir", "labels", "top"};
   eao_model *m;
@@ -485,13 +501,17 @@ static int run(eao_cli *c) {
   for (size_t i = 0; i < EAO_CLI_COUNT(one_run); i++)
     if (eao_cli_has(c, "check") && eao_cli_has(c, one_run[i]))
       return eao_cli_usage(c, "--check brings its own inputs: leave out --%s", one_run[i]);
+  const char *kind = eao_cli_get(c, "engine", "interp");
+  bool fast = strcmp(kind, "interp") != 0;
+  if (fast && eao_cli_has(c, "check")) return eao_cli_usage(c, "--check runs on the interpreter");
+  if (fast) return run_fast(c, kind);
   int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_KEEP, &m);
   if (code) return code;
   eao_status s = eao_runner_create(m, &r);
   if (s != EAO_OK)
     code = eao_cli_fail(c, s);
   else
-    code = eao_cli_has(c, "check") ? run_check(c, m, r) : run_once(c, m, r);
+    code = eao_cli_has(c, "check") ? run_check(c, m, r) : run_once(c, m, r, NULL);
   eao_runner_destroy(s == EAO_OK ? r : NULL);
   eao_model_destroy(m);
   return code;
@@ -500,6 +520,11 @@ static int run(eao_cli *c) {
 static const eao_cli_option options[] = {
     EAO_CLI_INPUT_OPTIONS,
     EAO_CLI_SHAPE_OPTION,
+    {"engine", "KIND",
+     "interp (default: the reference, slow), compiled, or auto: compiled where the\n"
+     "model can be; compiled models are kept in $XDG_CACHE_HOME/eao",
+     false},
+    {"no-cache", NULL, "compile anew, and keep nothing", false},
     {"output-dir", "DIR",
      "write each output to DIR/<name>.npy (characters that are not safe in a\n"
      "file name become _)",
@@ -529,9 +554,10 @@ const eao_cli_command eao_cmd_run = {
     .name = "run",
     .args = "MODEL",
     .summary = "run a model on files or random input, or check it against test data",
-    .text =
-        "Runs a model once on the reference kernels: exact and slow, the yardstick for everything\n"
-        "else. Images and audio are fitted to the input (see --pixels, --resize, --fit).",
+    .text = "Runs a model once, on the reference kernels unless --engine says otherwise: exact and "
+            "slow,\n"
+            "the yardstick for everything else. Images and audio are fitted to the input (see "
+            "--pixels, --resize, --fit).",
     .min_args = 1,
     .max_args = 1,
     .options = options,

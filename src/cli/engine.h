@@ -7,11 +7,12 @@
 #include "eao/rt.h"
 
 #define EAO_CLI_ENGINE_OPTION                                                                      \
+  {"engine", "KIND",                                                                               \
+   "compiled, interp (the reference, slow), or auto (default): compiled where\n"                   \
+   "the model can be; compiled models are kept in $XDG_CACHE_HOME/eao",                            \
+   false},                                                                                         \
   {                                                                                                \
-    "engine", "KIND",                                                                              \
-        "compiled, interp (the reference, slow), or auto (default): compiled where\n"              \
-        "the model can be",                                                                        \
-        false                                                                                      \
+    "no-cache", NULL, "compile anew, and keep nothing", false                                      \
   }
 
 typedef struct eao_cli_engine {

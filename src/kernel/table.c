@@ -47,10 +47,10 @@ const eao_kernel eao_kernel_table[] = {
 #undef EAO_REF
 #undef EAO_REF_SCRATCH
 #define EAO_KERNEL(id, op, name, isa, cpu, flags)                                                  \
-  ROW_##isa(UNWRAP({id, OP_##op, ATTR_##op, flags, cpu, EAO_KERNEL_MIN_IN(IN_##op, flags),         \
-                    OUT_##op, WANTED(cpu) ? eao_k_##name : NULL,                                   \
-                    WANTED(cpu) && ((flags)&EAO_KFLAG_SCRATCH) ? eao_k_##name##_scratch : NULL,    \
-                    NULL}, ))
+  ROW_##isa(UNWRAP(                                                                                \
+      {id, OP_##op, ATTR_##op, flags, cpu, EAO_KERNEL_MIN_IN(IN_##op, flags), OUT_##op,            \
+       WANTED(cpu) ? eao_k_##name : NULL,                                                          \
+       WANTED(cpu) && ((flags)&EAO_KFLAG_SCRATCH) != 0 ? eao_k_##name##_scratch : NULL, NULL}, ))
 #include "kernel/kernels.def"
 #undef EAO_KERNEL
 };

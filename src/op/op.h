@@ -182,6 +182,9 @@ eao_status eao_op_eval(eao_ctx *ctx, const eao_op_desc *d, const void *attr,
  * import and after each pass. EAO_ERR_FORMAT naming the node. */
 eao_status eao_graph_verify(eao_graph *g) EAO_MUST_CHECK;
 
+/* The part of it for the attributes of one op without bodies. */
+eao_status eao_op_check_attrs(eao_ctx *ctx, const eao_op_desc *d, const void *attr) EAO_MUST_CHECK;
+
 /* A copy that shares nothing with g: constants, names and attributes are its own. Graphs with
  * bodies (control flow) are refused with EAO_ERR_UNSUPPORTED. */
 eao_status eao_graph_clone(const eao_graph *g, eao_graph **out) EAO_MUST_CHECK;

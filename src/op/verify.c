@@ -36,9 +36,8 @@ static eao_status check_type(eao_graph *g, eao_vid v) {
 
 static eao_status verify_graph(eao_graph *g, uint32_t depth);
 
-static eao_status check_attr(eao_graph *g, const eao_attr_desc *a, const void *attr,
+static eao_status check_attr(eao_ctx *ctx, const eao_attr_desc *a, const void *attr,
                              uint32_t depth) {
-  eao_ctx *ctx = g->ctx;
   const char *p = (const char *)attr + a->offset;
   int32_t i = 0;
   memcpy(&i, p, sizeof i);
@@ -114,7 +113,7 @@ static eao_status check_node(eao_graph *g, eao_nid id, uint8_t *defined, uint32_
     defined[v] = 1;
   }
   if (d->attr_size && !n->attr) return eao_fail(ctx, EAO_ERR_FORMAT, "no attributes");
-  for (uint32_t i = 0; i < d->n_attrs; i++) EAO_TRY(check_attr(g, &d->attrs[i], n->attr, depth));
+  for (uint32_t i = 0; i < d->n_attrs; i++) EAO_TRY(check_attr(ctx, &d->attrs[i], n->attr, depth));
   return EAO_OK;
 }
 
@@ -172,4 +171,13 @@ static eao_status verify_graph(eao_graph *g, uint32_t depth) {
 
 eao_status eao_graph_verify(eao_graph *g) {
   return verify_graph(g, 0);
+}
+
+eao_status eao_op_check_attrs(eao_ctx *ctx, const eao_op_desc *d, const void *attr) {
+  for (uint32_t i = 0; i < d->n_attrs; i++) {
+    if (d->attrs[i].kind == EAO_ATTR_GRAPH)
+      return eao_fail(ctx, EAO_ERR_FORMAT, "%s is no plain data", d->attrs[i].name);
+    EAO_TRY(check_attr(ctx, &d->attrs[i], attr, 0));
+  }
+  return EAO_OK;
 }

@@ -1,10 +1,12 @@
 /* Fuzz target: any bytes as a package. Whatever they are, opening decides without touching memory
- * that is not the package's, and a session of what was accepted can be made. The hash is set right
- * first, since random changes would otherwise never get past it. */
+ * that is not the package's, a session of what was accepted can be made, and what the host's check
+ * of every step accepts can be run. The hash is set right first, since random changes would
+ * otherwise never get past it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "eao/rt.h"
+#include "emit/check_eao.h"
 #include "format/eao_format.h"
 #include "fuzz.h"
 
@@ -19,8 +21,12 @@ static void open_package(const uint8_t *mem, size_t size) {
   void *arena = NULL;
   eao_session *s;
   if (n <= ARENA_MAX && posix_memalign(&arena, EAO_PKG_ALIGN, n) == 0 &&
-      eao_session_create(&p, arena, n, &s) == EAO_OK)
+      eao_session_create(&p, arena, n, &s) == EAO_OK) {
     eao_session_reset(s);
+    eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+    if (ctx && eao_check_package(ctx, eao_rt(&p)) == EAO_OK) (void)eao_session_run(s);
+    eao_ctx_destroy(ctx);
+  }
   free(arena);
   eao_package_close(&p);
 }
