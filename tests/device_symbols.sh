@@ -4,7 +4,7 @@
 #   tests/device_symbols.sh libeao.a
 set -eu
 allowed='memcpy|memset|memmove|memcmp|strcmp|strlen|strerror|open|open64|close|fstat|fstat64|mmap|mmap64|munmap|getauxval'
-allowed="$allowed|abs|__errno_location|__stack_chk_fail|memchr|sched_yield|pthread_(create|join|mutex_(init|lock|unlock|destroy)|cond_(init|wait|broadcast|destroy))|__cpu_model|__cpu_features2|__cpu_indicator_init|_GLOBAL_OFFSET_TABLE_"
+allowed="$allowed|abs|__errno_location|__stack_chk_fail|memchr|sched_yield|pthread_(create|join|setaffinity_np|mutex_(init|lock|unlock|destroy)|cond_(init|wait|broadcast|destroy))|_GLOBAL_OFFSET_TABLE_"
 libm='a?(sin|cos|tan)h?f?|atan2f?|expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sqrtf?|cbrtf?|floorf?|ceilf?|truncf?'
 libm="$libm|rintf?|nearbyintf?|roundf?|lrintf?|lrint|llrint|fmodf?|erff?|erfcf?|fabsf?|fmaxf?|fminf?|fmaf?|hypotf?|ldexpf?|scalbnf?|frexpf?|remainderf?|copysignf?|nextafterf?|lroundf?|sincosf?"
 bad=$(nm "$1" 2>/dev/null | awk '

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "eao/rt.h"
+#include "emit/check_eao.h"
 #include "emit/emit_eao.h"
 #include "format/eao_format.h"
 #include "interp/interp.h"
@@ -187,8 +188,43 @@ static void forgeries_are_refused(void **state) {
   drop(&b);
 }
 
+/* A package that fits together as bytes, but whose first step is no legal call of its op: the
+ * device cannot know, the host's check must. */
+static void impossible_steps_are_found(void **state) {
+  (void)state;
+  built b = build(false);
+  eao_pkg_header *h = (eao_pkg_header *)(void *)b.pkg;
+  eao_pkg_tensor *t = (eao_pkg_tensor *)(void *)(b.pkg + h->section[EAO_PKG_TENSORS].offset);
+  eao_pkg_step *step = (eao_pkg_step *)(void *)(b.pkg + h->section[EAO_PKG_STEPS].offset);
+  const uint32_t *ref =
+      (const uint32_t *)(void *)(b.pkg + h->section[EAO_PKG_REFS].offset) + step[0].refs;
+  eao_pkg_tensor *out = &t[ref[step[0].n_in]];
+  eao_package m;
+  assert_int_equal(eao_package_open_memory(&m, b.pkg, b.size), EAO_OK);
+  assert_int_equal(eao_check_package(b.ctx, eao_rt(&m)), EAO_OK);
+  out->dim[0]--;
+  out->bytes -= COLS * sizeof(float);
+  sign(&b);
+  assert_int_equal(eao_package_open_memory(&m, b.pkg, b.size), EAO_OK);
+  assert_int_equal(eao_check_package(b.ctx, eao_rt(&m)), EAO_ERR_FORMAT);
+  out->dim[0]++;
+  out->bytes += COLS * sizeof(float);
+  /* The result over half of the input, which is still read. */
+  uint64_t was = out->offset;
+  out->offset = t[ref[0]].offset + 16;
+  sign(&b);
+  assert_int_equal(eao_package_open_memory(&m, b.pkg, b.size), EAO_OK);
+  assert_int_equal(eao_check_package(b.ctx, eao_rt(&m)), EAO_ERR_FORMAT);
+  out->offset = was;
+  sign(&b);
+  assert_int_equal(eao_package_open_memory(&m, b.pkg, b.size), EAO_OK);
+  assert_int_equal(eao_check_package(b.ctx, eao_rt(&m)), EAO_OK);
+  drop(&b);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(runs), cmocka_unit_test(damage_is_refused),
+                                     cmocka_unit_test(impossible_steps_are_found),
                                      cmocka_unit_test(forgeries_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,9 @@ size_t eao_pool_bytes(uint32_t threads);
 /* threads counts the caller's own: 1 makes none. */
 eao_status eao_pool_create(void *memory, size_t bytes, uint32_t threads, eao_pool **out);
 void eao_pool_destroy(eao_pool *p);
+/* Binds the pool's own threads to processors: its k-th (0, 1, ...) to cpu[k % n]. The caller's
+ * thread, which works too, stays where it is. EAO_ERR_ARG: no such processor. */
+eao_status eao_pool_pin(eao_pool *p, const uint32_t *cpu, uint32_t n);
 /* The session uses at most as many threads as the package was compiled for; NULL: only the
  * caller's. */
 void eao_session_set_pool(eao_session *s, eao_pool *p);
@@ -88,6 +91,44 @@ uint32_t eao_package_threads(const eao_package *m);
  * each band of each of its steps. */
 typedef void (*eao_profile_fn)(void *user, uint32_t step, int done);
 void eao_session_set_profile(eao_session *s, eao_profile_fn fn, void *user);
+
+/* ---- backends (optional) ----
+ * Something else (an accelerator's driver, say) may run steps of a session. It sees whole tensors
+ * in ordinary memory, so only steps outside streamed stages are offered (compile with --stream
+ * never); constants stand as the op has them only where the step is not packed (compile with
+ * --ref). */
+
+typedef struct eao_step_view {
+  uint32_t index; /* as eao_package_step_name counts */
+  const char *name;
+  uint16_t op;      /* its number, see docs/ops.md */
+  const void *attr; /* the op's attribute struct */
+  uint32_t attr_bytes, n_in, n_out;
+  const eao_tensor *const *in, *const *out; /* constants have their data; NULL: omitted */
+  int packed;                               /* constants are in the form of libeao's own kernel */
+} eao_step_view;
+
+typedef struct eao_backend {
+  const char *name;
+  void *user;
+  /* Not 0: it wants the step. */
+  int (*supports)(void *user, const eao_step_view *step);
+  /* Once for each such step; may be NULL. EAO_ERR_UNSUPPORTED leaves it to libeao. */
+  eao_status (*prepare)(void *user, const eao_step_view *step, void **out_state);
+  eao_status (*run)(void *user, void *state, const eao_tensor *const *in, eao_tensor *const *out);
+} eao_backend;
+
+/* Offers the session's steps to b, which must outlive the session; NULL: libeao runs all of them.
+ */
+eao_status eao_session_set_backend(eao_session *s, const eao_backend *b);
+
+/* Where a step runs, and what crosses to it: bytes of activations that another side made
+ * (bytes_in), and that another side needs (bytes_out). */
+typedef struct eao_step_coverage {
+  const char *backend; /* NULL: libeao's kernels */
+  uint64_t bytes_in, bytes_out;
+} eao_step_coverage;
+eao_status eao_session_coverage(const eao_session *s, uint32_t step, eao_step_coverage *out);
 
 /* Runs the golden inputs that the package carries and compares: integers exactly, floats within
  * `tolerance` relative to the largest magnitude of the output. EAO_ERR_UNSUPPORTED when the package

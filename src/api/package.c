@@ -47,15 +47,9 @@ static eao_status add_all(eao_host_package *p, eao_graph *g, eao_pkg_section sec
 /* The session, made when it is needed first. */
 static eao_status need_session(eao_host_package *p) {
   enum { ALIGN = EAO_PKG_ALIGN };
-<<<<<<< HEAD
   if (p->session) return EAO_OK;
-=======
-  eao_status s = eao_package_open(&p->pkg, path);
-  if (s != EAO_OK)
-    return eao_fail(p->ctx, s, "cannot open '%s': %s", path, eao_package_message(&p->pkg));
-  s = eao_check_package(p->ctx, eao_rt(&p->pkg));
-  if (s != EAO_OK) return eao_fail_within(p->ctx, s, "'%s' was not made by eao", path);
->>>>>>> a6cf815 (Packages are checked against the op table on the host, kept between runs; libeao installed, shared, and as one file)
+  eao_status s = eao_check_package(p->ctx, eao_rt(&p->pkg));
+  if (s != EAO_OK) return eao_fail_within(p->ctx, s, "eao did not make this package");
   size_t n = eao_package_arena_bytes(&p->pkg);
   p->block = n < SIZE_MAX - ALIGN ? eao_alloc(p->ctx, n + ALIGN) : NULL;
   if (!p->block)

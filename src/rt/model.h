@@ -85,6 +85,12 @@ eao_status eao_rt_verify_header(eao_rt_model *m);
 /* Checks everything that a run relies on and fills in the model's sizes. */
 eao_status eao_rt_verify(eao_rt_model *m);
 
+/* What a backend holds of a step. */
+typedef struct eao_rt_claim {
+  bool claimed;
+  void *state;
+} eao_rt_claim;
+
 struct eao_session {
   const eao_rt_model *m;
   uint8_t *activations;
@@ -99,6 +105,8 @@ struct eao_session {
   uint32_t failed_step;
   uint32_t n_part; /* threads to use */
   eao_pool *pool;
+  const eao_backend *backend; /* NULL: none */
+  eao_rt_claim *claim;        /* by step */
   eao_profile_fn profile;
   void *profile_user;
 };

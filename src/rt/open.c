@@ -22,7 +22,7 @@ void eao_rt_sizes(eao_rt_model *m) {
   size_t n = round_up(sizeof(eao_session));
   n += round_up(n_tensor * sizeof(eao_tensor));
   n += round_up(n_ref * sizeof(eao_tensor *));
-  n += round_up(n_step * sizeof(eao_kernel *));
+  n += round_up(n_step * sizeof(eao_kernel *)) + round_up(n_step * sizeof(eao_rt_claim));
   n += round_up(m->max_io * sizeof(eao_tensor)) + round_up(m->max_io * sizeof(eao_tensor *));
   n += round_up(m->max_attr_bytes);
   n += 2 * round_up(EAO_STAGE_MAX_STEPS * sizeof(uint64_t));

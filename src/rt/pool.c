@@ -173,3 +173,21 @@ void eao_pool_destroy(eao_pool *p) {
   pthread_cond_destroy(&p->bell);
   pthread_mutex_destroy(&p->lock);
 }
+
+eao_status eao_pool_pin(eao_pool *p, const uint32_t *cpu, uint32_t n) {
+  if (n == 0) return EAO_ERR_ARG;
+#if defined(__linux__)
+  for (uint32_t i = 0; i < n; i++)
+    if (cpu[i] >= CPU_SETSIZE) return EAO_ERR_ARG;
+  for (uint32_t i = 0; i < p->n_worker; i++) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu[i % n], &set);
+    if (pthread_setaffinity_np(p->worker[i].thread, sizeof set, &set) != 0) return EAO_ERR_ARG;
+  }
+  return EAO_OK;
+#else
+  (void)p, (void)cpu;
+  return EAO_ERR_UNSUPPORTED;
+#endif
+}

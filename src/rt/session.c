@@ -61,7 +61,10 @@ eao_status eao_session_create(const eao_package *package, void *arena, size_t by
   s->failed_step = UINT32_MAX;
   s->tensor = carve(&at, (size_t)eao_rt_count(m, EAO_PKG_TENSORS) * sizeof *s->tensor);
   s->ptr = carve(&at, (size_t)eao_rt_count(m, EAO_PKG_REFS) * sizeof *s->ptr);
-  s->kernel = carve(&at, (size_t)eao_rt_count(m, EAO_PKG_STEPS) * sizeof *s->kernel);
+  size_t n_step = (size_t)eao_rt_count(m, EAO_PKG_STEPS);
+  s->kernel = carve(&at, n_step * sizeof *s->kernel);
+  s->claim = carve(&at, n_step * sizeof *s->claim);
+  memset(s->claim, 0, n_step * sizeof *s->claim);
   s->band = carve(&at, m->max_io * sizeof *s->band);
   s->band_ptr = carve(&at, m->max_io * sizeof *s->band_ptr);
   s->attr = carve(&at, m->max_attr_bytes);
@@ -131,8 +134,13 @@ eao_status eao_rt_call(eao_session *s, uint32_t i, eao_tensor *const *io, const 
                  .row = row};
   if (s->profile) s->profile(s->profile_user, i, 0);
   bool share = s->n_part > 1 && st->split && (s->kernel[i]->flags & EAO_KFLAG_SPLIT);
-  eao_status status =
-      share ? eao_rt_pool_run(s->pool, s->kernel[i]->run, &c, s->n_part) : s->kernel[i]->run(&c);
+  eao_status status;
+  if (s->claim[i].claimed)
+    status = s->backend->run(s->backend->user, s->claim[i].state, c.in, c.out);
+  else if (share)
+    status = eao_rt_pool_run(s->pool, s->kernel[i]->run, &c, s->n_part);
+  else
+    status = s->kernel[i]->run(&c);
   if (s->profile) s->profile(s->profile_user, i, 1);
   if (status != EAO_OK) {
     s->message = c.error ? c.error : eao_status_name(status);
