@@ -179,6 +179,27 @@ static eao_status bind_states(eao_interp *it, eao_graph *g, slot *slots) {
   return EAO_OK;
 }
 
+/* All new values first: one may be what another state was. */
+static eao_status store_states(eao_interp *it, eao_graph *g, slot *slots) {
+  eao_tensor *fresh = eao_alloc(it->ctx, g->n_state * sizeof *fresh);
+  eao_status s = fresh ? EAO_OK : EAO_NOMEM(it->ctx);
+  for (uint32_t i = 0; s == EAO_OK && i < g->n_state; i++) {
+    slot *src = &slots[g->state[i].out];
+    s = keep(it, src, &fresh[i]);
+    if (s == EAO_OK) release(it, src);
+  }
+  for (uint32_t i = 0; fresh && i < g->n_state; i++) {
+    if (s != EAO_OK) {
+      eao_free(it->ctx, fresh[i].data);
+      continue;
+    }
+    eao_free(it->ctx, it->state[i].data);
+    it->state[i] = fresh[i];
+  }
+  eao_free(it->ctx, fresh);
+  return s;
+}
+
 eao_status eao_interp_run_graph(eao_interp *it, eao_graph *g, const eao_tensor *in, uint32_t n_in,
                                 eao_tensor *out) {
   uint32_t *uses = eao_alloc(it->ctx, g->n_value * sizeof *uses);
@@ -204,16 +225,7 @@ eao_status eao_interp_run_graph(eao_interp *it, eao_graph *g, const eao_tensor *
     s = keep(it, &slots[g->output[i]], &out[i]);
     if (s == EAO_OK) release(it, &slots[g->output[i]]);
   }
-  for (uint32_t i = 0; s == EAO_OK && i < g->n_state; i++) {
-    slot *src = &slots[g->state[i].out];
-    eao_tensor fresh;
-    s = keep(it, src, &fresh);
-    if (s == EAO_OK) {
-      release(it, src);
-      eao_free(it->ctx, it->state[i].data);
-      it->state[i] = fresh;
-    }
-  }
+  if (s == EAO_OK) s = store_states(it, g, slots);
   for (uint32_t i = 0; s != EAO_OK && i < g->n_output; i++) {
     eao_free(it->ctx, out[i].data);
     out[i].data = NULL;

@@ -202,7 +202,7 @@ static void store(eao_plan *p, const buffer *b, uint32_t n) {
     for (uint32_t k = 0; k < e->n; k++) p->step[e->first + k].scratch_offset = b[i].offset;
   }
   for (uint32_t i = 0; i < p->n_tensor; i++)
-    p->tensor[i].offset = p->tensor[p->tensor[i].root].offset;
+    p->tensor[i].offset = p->tensor[p->tensor[i].root].offset + p->tensor[i].view_offset;
 }
 
 /* Places in this order, then in ones that differ by a swap; keeps what is no worse. The same

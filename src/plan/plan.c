@@ -39,6 +39,75 @@ static bool is_view(const eao_graph *g, const eao_node *n, const eao_op_desc *d)
   return n->out[0] != EAO_NONE && !eao_value_is_const(g, n->in[0]);
 }
 
+/* First row of the one axis along which y is a piece of x; -1 when it is not one piece of memory.
+ * Axes before it must have extent 1. */
+static int64_t piece_axis(const eao_tensor *x, const eao_tensor *y) {
+  int32_t k = 0;
+  if (x->rank != y->rank || eao_dtype_bits(x->dtype) < 8 || x->dtype != y->dtype) return -1;
+  while (k < x->rank && x->dim[k] == 1 && y->dim[k] == 1) k++;
+  for (int32_t i = k + 1; i < x->rank; i++)
+    if (x->dim[i] != y->dim[i]) return -1;
+  return k < x->rank && y->dim[k] > 0 ? k : -1;
+}
+
+/* Start of a slice with constant bounds and steps of 1 along this axis; -1: something else. */
+static int64_t slice_start(const eao_graph *g, const eao_node *n, int64_t axis) {
+  const eao_tensor *x = &g->value[n->in[0]].t, *start = &g->value[n->in[1]].t;
+  const eao_tensor *axes = n->n_in > 3 && n->in[3] != EAO_NONE ? &g->value[n->in[3]].t : NULL;
+  const eao_tensor *steps = n->n_in > 4 && n->in[4] != EAO_NONE ? &g->value[n->in[4]].t : NULL;
+  int64_t at = 0;
+  if (!start->data || (axes && !axes->data) || (steps && !steps->data)) return -1;
+  for (int64_t k = 0; k < eao_tensor_count(start); k++) {
+    int64_t a = axes ? eao_get_i64(axes, k) : k, s = eao_get_i64(start, k);
+    if (steps && eao_get_i64(steps, k) != 1) return -1;
+    if (a < 0) a += x->rank;
+    if (a != axis) continue;
+    at = s < 0 ? s + x->dim[axis] : s;
+    if (at < 0) at = 0;
+  }
+  return at;
+}
+
+static bool is_state(const eao_plan *p, uint32_t tensor) {
+  for (uint32_t i = 0; i < p->n_state; i++)
+    if (p->tensor[p->state[i].in].view == tensor) return true;
+  return false;
+}
+
+/* A split, or a slice that keeps at least half (less would hold a large buffer for a small part),
+ * of tensors whose pieces are one piece of memory each: no step. */
+static eao_status show_pieces(eao_plan *p, const eao_node *n, uint32_t *map, bool *did) {
+  const eao_graph *g = p->g;
+  uint32_t in, out;
+  int64_t at = 0;
+  *did = false;
+  if ((n->op != EAO_OP_split && n->op != EAO_OP_slice) || eao_value_is_const(g, n->in[0]))
+    return EAO_OK;
+  const eao_tensor *x = &g->value[n->in[0]].t;
+  EAO_TRY(tensor_of(p, n->in[0], map, &in));
+  if (is_state(p, p->tensor[in].view)) return EAO_OK; /* it changes while outputs are read */
+  for (uint32_t i = 0; i < n->n_out; i++) {
+    if (n->out[i] == EAO_NONE) return EAO_OK;
+    const eao_tensor *y = &g->value[n->out[i]].t;
+    int64_t axis = piece_axis(x, y);
+    if (axis < 0) return EAO_OK;
+    if (n->op == EAO_OP_slice && (2 * y->dim[axis] < x->dim[axis] || slice_start(g, n, axis) < 0))
+      return EAO_OK;
+  }
+  for (uint32_t i = 0; i < n->n_out; i++) {
+    EAO_TRY(tensor_of(p, n->out[i], map, &out));
+    eao_plan_tensor *y = &p->tensor[out];
+    int64_t axis = piece_axis(x, &y->t);
+    if (n->op == EAO_OP_slice) at = slice_start(g, n, axis);
+    y->view = p->tensor[in].view;
+    y->view_offset =
+        p->tensor[in].view_offset + p->tensor[in].bytes / (uint64_t)x->dim[axis] * (uint64_t)at;
+    at += y->t.dim[axis];
+  }
+  *did = true;
+  return EAO_OK;
+}
+
 static eao_status add_step(eao_plan *p, eao_nid id, uint32_t *map) {
   const eao_node *n = &p->g->node[id];
   const eao_op_desc *d = eao_op_get(n->op);
@@ -51,8 +120,12 @@ static eao_status add_step(eao_plan *p, eao_nid id, uint32_t *map) {
     EAO_TRY(tensor_of(p, n->in[0], map, &in));
     EAO_TRY(tensor_of(p, n->out[0], map, &out));
     p->tensor[out].view = p->tensor[in].view;
+    p->tensor[out].view_offset = p->tensor[in].view_offset;
     return EAO_OK;
   }
+  bool shown;
+  EAO_TRY(show_pieces(p, n, map, &shown));
+  if (shown) return EAO_OK;
   if (n->n_in > UINT16_MAX)
     return eao_fail(p->ctx, EAO_ERR_UNSUPPORTED, "%u inputs are too many", n->n_in);
   eao_plan_step *s = &p->step[p->n_step];
@@ -97,22 +170,51 @@ static eao_status add_io(eao_plan *p, uint32_t *map) {
   return EAO_OK;
 }
 
+/* States are stored back one after the other when a run ends: another one that becomes what this
+ * one was (a delay line), and an output that shows it, need that value kept. */
+static eao_status copy_state(eao_plan *p, uint32_t *tensor) {
+  eao_plan_step *s = &p->step[p->n_step];
+  eao_plan_tensor t = p->tensor[*tensor];
+  t.view_offset = 0;
+  *s = (eao_plan_step){.node = EAO_NONE,
+                       .op = EAO_OP_identity,
+                       .n_in = 1,
+                       .n_out = 1,
+                       .name = t.name,
+                       .op_name = "identity",
+                       .pads = EAO_NONE,
+                       .in_place = EAO_NONE};
+  s->ref = eao_arena_array(&p->arena, 2, sizeof *s->ref);
+  if (!s->ref) return EAO_NOMEM(p->ctx);
+  s->ref[0] = *tensor;
+  EAO_TRY(eao_plan_add_tensor(p, &t, &s->ref[1]));
+  *tensor = s->ref[1];
+  p->n_step++;
+  return eao_plan_select(p, s);
+}
+
 static eao_status add_results(eao_plan *p, uint32_t *map) {
   eao_graph *g = p->g;
   for (uint32_t i = 0; i < g->n_output; i++) {
     eao_plan_io *io = &p->output[p->n_output++];
     io->name = g->value[g->output[i]].name;
     EAO_TRY(tensor_of(p, g->output[i], map, &io->tensor));
+    if (is_state(p, p->tensor[io->tensor].view)) EAO_TRY(copy_state(p, &io->tensor));
   }
-  for (uint32_t i = 0; i < g->n_state; i++)
-    EAO_TRY(tensor_of(p, g->state[i].out, map, &p->state[i].out));
+  for (uint32_t i = 0; i < g->n_state; i++) {
+    uint32_t *out = &p->state[i].out;
+    EAO_TRY(tensor_of(p, g->state[i].out, map, out));
+    if (p->tensor[*out].view != p->state[i].in && is_state(p, p->tensor[*out].view))
+      EAO_TRY(copy_state(p, out));
+  }
   return EAO_OK;
 }
 
 static eao_status build(eao_plan *p) {
   eao_graph *g = p->g;
   uint32_t *map = eao_arena_array(&p->arena, g->n_value, sizeof *map);
-  p->step = eao_arena_array(&p->arena, g->n_node, sizeof *p->step);
+  p->step =
+      eao_arena_array(&p->arena, (uint64_t)g->n_node + g->n_state + g->n_output, sizeof *p->step);
   if (!map || !p->step) return EAO_NOMEM(p->ctx);
   for (eao_vid v = 0; v < g->n_value; v++) map[v] = EAO_NONE;
   EAO_TRY(add_io(p, map));

@@ -40,8 +40,9 @@ typedef struct eao_plan_tensor {
   const char *name;
   uint64_t bytes; /* of the whole tensor */
   uint32_t view;  /* tensor whose bytes it shows under another shape; itself when it is none */
-  uint32_t root;  /* tensor whose buffer it uses: views, in place; layout sets it */
-  uint32_t rows;  /* 0: held whole; else the rows of its band buffer */
+  uint64_t view_offset; /* first byte of it that is shown */
+  uint32_t root;        /* tensor whose buffer it uses: views, in place; layout sets it */
+  uint32_t rows;        /* 0: held whole; else the rows of its band buffer */
   uint64_t offset;
   uint32_t first, last; /* program entries of its life; its own, not its root's */
 } eao_plan_tensor;

@@ -56,10 +56,44 @@ static const char branches[] = "graph \"branches\" {\n"
                                "  output %8\n"
                                "}\n";
 
+/* A split of the outermost extent that is not 1, and a slice of most of it. */
+static const char pieces[] = "graph \"pieces\" {\n"
+                             "  value %0 \"x\" f32[1,64,64,16]\n"
+                             "  const %1 \"from\" i64[1] = 0100000000000000\n"
+                             "  const %2 \"to\" i64[1] = 4000000000000000\n"
+                             "  const %3 \"axis\" i64[1] = 0100000000000000\n"
+                             "  value %4 \"e\" f32[1,64,64,16]\n"
+                             "  value %5 \"s\" f32[1,63,64,16]\n"
+                             "  value %6 \"a\" f32[1,32,64,16]\n"
+                             "  value %7 \"b\" f32[1,32,64,16]\n"
+                             "  value %8 \"m\" f32[1,32,64,16]\n"
+                             "  value %9 \"y\" f32[1,63,64,16]\n"
+                             "  input %0\n"
+                             "  exp(%0) -> %4\n"
+                             "  slice(%4, %1, %2, %3) -> %5\n"
+                             "  split(%4) -> %6, %7 {axis=1}\n"
+                             "  add(%6, %7) -> %8\n"
+                             "  sin(%5) -> %9\n"
+                             "  output %8, %9\n"
+                             "}\n";
+
+/* A delay line: what was new a run ago becomes what was new two runs ago. */
+static const char delay[] = "graph \"delay\" {\n"
+                            "  value %0 \"x\" f32[4]\n"
+                            "  value %1 \"one\" f32[4]\n"
+                            "  value %2 \"two\" f32[4]\n"
+                            "  value %3 \"y\" f32[4]\n"
+                            "  input %0\n"
+                            "  state %1 %0 \"1\" = 00000000000000000000000000000000\n"
+                            "  state %2 %1 \"2\" = 00000000000000000000000000000000\n"
+                            "  add(%0, %2) -> %3\n"
+                            "  output %3\n"
+                            "}\n";
+
 typedef struct outcome {
   uint64_t arena, layerwise, any_order;
   bool reordered;
-  uint32_t bands, widest; /* rows of the widest band */
+  uint32_t steps, bands, widest; /* rows of the widest band */
 } outcome;
 
 static outcome plan_of(const char *text, eao_plan_opts o) {
@@ -73,6 +107,7 @@ static outcome plan_of(const char *text, eao_plan_opts o) {
                .layerwise = p->arena_bytes_layerwise,
                .any_order = p->arena_bound_any_order,
                .reordered = p->reordered,
+               .steps = p->n_step,
                .bands = p->n_band};
   for (uint32_t i = 0; i < p->n_band; i++)
     if (p->band[i].rows > r.widest) r.widest = p->band[i].rows;
@@ -140,9 +175,20 @@ static void order(void **state) {
   assert_false(plan((eao_plan_opts){.stream = EAO_STREAM_NEVER}).reordered);
 }
 
+static void views(void **state) {
+  (void)state;
+  assert_int_equal(plan_of(pieces, (eao_plan_opts){.ref_only = true}).steps, 3);
+}
+
+static void delay_line(void **state) {
+  (void)state;
+  assert_int_equal(plan_of(delay, (eao_plan_opts){.ref_only = true}).steps, 2);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(never), cmocka_unit_test(always),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(never),     cmocka_unit_test(always),
                                      cmocka_unit_test(automatic), cmocka_unit_test(budget),
-                                     cmocka_unit_test(order)};
+                                     cmocka_unit_test(order),     cmocka_unit_test(views),
+                                     cmocka_unit_test(delay_line)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void find_in_place(const eao_plan *p, eao_plan_step *s, uint32_t flags, u
     bool repeated = false;
     for (uint32_t k = 0; k < s->n_in; k++)
       if (k != i && s->ref[k] != EAO_NONE && p->tensor[s->ref[k]].view == in->view) repeated = true;
-    if (!repeated && in->bytes == out->bytes &&
+    if (!repeated && in->bytes == out->bytes && p->tensor[in->view].bytes == in->bytes &&
         eao_tensor_count(&in->t) == eao_tensor_count(&out->t) && eao_dtype_bits(in->t.dtype) >= 8) {
       s->in_place = i;
       return;
