@@ -118,11 +118,10 @@ static eao_status run_node(eao_interp *it, eao_graph *g, eao_nid id, slot *slots
       continue;
     }
     slot *to = &slots[n->out[i]];
-    if (!out[i].quant.n && (d->traits & EAO_TRAIT_KEEPS_QUANT) && in[0] && in[0]->quant.axis < 0)
-      out[i].quant = in[0]->quant;
+    s = eao_moved_quant(it->ctx, n->op, n->attr, n->n_in ? in[0] : NULL, &out[i]);
     to->t = out[i];
     to->owned = true;
-    s = report(it, g, n->out[i], &to->t);
+    if (s == EAO_OK) s = report(it, g, n->out[i], &to->t);
     if (to->uses == 0) { /* nobody reads it */
       to->uses = 1;
       release(it, to);

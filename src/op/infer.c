@@ -89,8 +89,7 @@ eao_status eao_node_infer(eao_graph *g, eao_nid id, eao_tensor *known) {
     if (n->out[i] == EAO_NONE) continue;
     eao_tensor *t = &g->value[n->out[i]].t;
     merge_type(t, &out[i]);
-    if (!t->quant.n && (d->traits & EAO_TRAIT_KEEPS_QUANT) && in[0] && in[0]->quant.axis < 0)
-      t->quant = in[0]->quant;
+    s = eao_moved_quant(g->ctx, n->op, n->attr, n->n_in ? in[0] : NULL, t);
   }
   if (s == EAO_OK && n->n_out <= IO_MAX) s = try_eval(g, d, n, in, known);
   if (in != in_small) eao_free(g->ctx, in);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/ref/move.h"
 #include "op/op.h"
 
 enum { SAMPLES_MAX = 256 };
@@ -321,6 +322,34 @@ static void samples(void **state) {
   eao_ctx_destroy(x.ctx);
 }
 
+/* ---- scales along an axis ---- */
+
+/* Where the scales of axis `from` of [2, 3, 4] go; -2: nowhere. */
+static int32_t moved(uint16_t op, const void *attr, int32_t from, int32_t rank, int64_t d0,
+                     int64_t d1, int64_t d2, int64_t d3) {
+  static const float scale[] = {1, 2, 3, 4};
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_tensor x = {.dtype = EAO_I8, .rank = 3, .dim = {2, 3, 4}};
+  eao_tensor y = {.dtype = EAO_I8, .rank = rank, .dim = {d0, d1, d2, d3}};
+  x.quant = (eao_quant){.axis = from, .n = (int32_t)x.dim[from], .scale = scale};
+  eao_status s = eao_moved_quant(ctx, op, attr, &x, &y);
+  eao_ctx_destroy(ctx);
+  return s == EAO_OK ? y.quant.axis : -2;
+}
+
+static void scales_follow_their_axis(void **state) {
+  (void)state;
+  eao_transpose_attr turn = {{.n = 3, .v = {2, 0, 1}}};
+  assert_int_equal(moved(EAO_OP_transpose, &turn, 0, 3, 4, 2, 3, 0), 1);
+  assert_int_equal(moved(EAO_OP_transpose, &turn, 2, 3, 4, 2, 3, 0), 0);
+  assert_int_equal(moved(EAO_OP_reshape, NULL, 2, 2, 6, 4, 0, 0), 1);
+  assert_int_equal(moved(EAO_OP_reshape, NULL, 0, 2, 2, 12, 0, 0), 0);
+  assert_int_equal(moved(EAO_OP_reshape, NULL, 1, 4, 2, 1, 3, 4), 2);
+  assert_int_equal(moved(EAO_OP_reshape, NULL, 1, 2, 6, 4, 0, 0), -2);
+  assert_int_equal(moved(EAO_OP_unsqueeze, NULL, 0, 4, 1, 2, 3, 4), 1);
+  assert_int_equal(moved(EAO_OP_reverse, NULL, 0, 3, 2, 3, 4, 0), -2);
+}
+
 /* ---- calls that are not legal ---- */
 
 /* A quantised tensor is only handed to an op with as many scales as its axis has entries. */
@@ -526,6 +555,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(descriptors),
       cmocka_unit_test(samples),
+      cmocka_unit_test(scales_follow_their_axis),
       cmocka_unit_test(illegal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
