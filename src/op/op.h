@@ -176,8 +176,8 @@ eao_status eao_op_eval(eao_ctx *ctx, const eao_op_desc *d, const void *attr,
                        const eao_tensor *const *in, uint32_t n_in, eao_tensor *out,
                        uint32_t n_out) EAO_MUST_CHECK;
 
-/* An op that moves elements gives `out`, which has no quantisation of its own, that of in[0]: scales
- * along an axis follow the axis. EAO_ERR_UNSUPPORTED where they cannot. */
+/* An op that moves elements gives `out`, which has no quantisation of its own, that of in[0]:
+ * scales along an axis follow the axis. EAO_ERR_UNSUPPORTED where they cannot. */
 eao_status eao_moved_quant(eao_ctx *ctx, uint16_t op, const void *attr, const eao_tensor *in,
                            eao_tensor *out) EAO_MUST_CHECK;
 
