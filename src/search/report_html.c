@@ -79,11 +79,13 @@ static void verdict(const eao_report *r, eao_text *o) {
 }
 
 typedef struct plot {
-  double x0, x1, y0, y1; /* data range */
+  double x0, x1, y0, y1; /* data range; of x its decimal logarithms when log_x */
+  bool log_x;
 } plot;
 enum { W = 440, H = 260, LEFT = 46, RIGHT = 14, TOP = 22, BOTTOM = 40 };
 
 static double px(const plot *p, double x) {
+  if (p->log_x) x = log10(x);
   return LEFT + (x - p->x0) / (p->x1 - p->x0) * (W - LEFT - RIGHT);
 }
 static double py(const plot *p, double y) {
@@ -94,11 +96,13 @@ static void open_plot(const plot *p, const char *title, const char *xlabel, cons
                       eao_text *o) {
   eao_text_printf(o, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", W, H, title);
   for (int i = 0; i <= 4; i++) {
-    double x = p->x0 + (p->x1 - p->x0) * i / 4, y = p->y0 + (p->y1 - p->y0) * i / 4;
+    double x = p->x0 + (p->x1 - p->x0) * i / 4;
+    if (p->log_x) x = pow(10, x);
+    double y = p->y0 + (p->y1 - p->y0) * i / 4;
     eao_text_printf(o,
                     "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
                     "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>"
-                    "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%.4g</text>",
+                    "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%.3g</text>",
                     LEFT, W - RIGHT, py(p, y), py(p, y), LEFT - 6, py(p, y) + 4, y, px(p, x),
                     H - BOTTOM + 17, i == 4 ? "end" : "middle", x);
   }
@@ -109,28 +113,36 @@ static void open_plot(const plot *p, const char *title, const char *xlabel, cons
 
 static void pareto(const eao_report *r, eao_text *o) {
   const int X = EAO_GOAL_LATENCY_P95_MS, Y = EAO_GOAL_ACCURACY;
-  double xmax = 0, lo = INFINITY, hi = -INFINITY;
+  double xmin = INFINITY, xmax = 0, lo = INFINITY, hi = -INFINITY;
   uint32_t n = 0;
   for (uint32_t i = 0; i < r->n_candidate; i++) {
     const eao_candidate *c = &r->candidate[i];
     if (c->failed || !c->known[X] || !c->known[Y]) continue;
+    if (!(c->value[X] > 0)) continue;
+    xmin = fmin(xmin, c->value[X]);
     xmax = fmax(xmax, c->value[X]);
     lo = fmin(lo, c->value[Y]);
     hi = fmax(hi, c->value[Y]);
     n++;
   }
   if (n == 0) return;
-  if (r->budget.set[X] && r->budget.limit[X] < 2 * xmax) xmax = fmax(xmax, r->budget.limit[X]);
+  bool limit = r->budget.set[X] && r->budget.limit[X] > xmin / 10 && r->budget.limit[X] < 10 * xmax;
+  if (limit) {
+    xmin = fmin(xmin, r->budget.limit[X]);
+    xmax = fmax(xmax, r->budget.limit[X]);
+  }
   double pad = fmax((hi - lo) * 0.15, 0.5);
-  plot p = {0, round_up(xmax * 1.05), floor((lo - pad) * 2) / 2, ceil((hi + pad) * 2) / 2};
+  plot p = {log10(xmin / 1.2), log10(xmax * 1.2), floor((lo - pad) * 2) / 2,
+            ceil((hi + pad) * 2) / 2, true};
   eao_text_printf(o, "<section class=\"card\"><h2>Candidates</h2>");
-  open_plot(&p, "Accuracy against latency of every candidate", "latency p95, ms", "accuracy, %", o);
-  if (r->budget.set[X] && r->budget.limit[X] <= p.x1)
+  open_plot(&p, "Accuracy against latency of every candidate", "latency p95, ms (logarithmic)",
+            "accuracy, %", o);
+  if (limit)
     eao_text_printf(o, "<line class=\"limit\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
                     px(&p, r->budget.limit[X]), px(&p, r->budget.limit[X]), TOP, H - BOTTOM);
   for (uint32_t i = 0; i < r->n_candidate; i++) {
     const eao_candidate *c = &r->candidate[i];
-    if (c->failed || !c->known[X] || !c->known[Y]) continue;
+    if (c->failed || !c->known[X] || !c->known[Y] || !(c->value[X] > 0)) continue;
     double x = px(&p, c->value[X]), y = py(&p, c->value[Y]);
     eao_text_printf(o, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"><title>",
                     c->on_front ? "front" : "dot", x, y);
@@ -196,16 +208,19 @@ static void histogram(const eao_report *r, eao_text *o) {
   enum { BINS = 32 };
   uint32_t count[BINS] = {0}, most = 0;
   if (r->n_latency < 2) return;
-  /* Shortest first; the slowest half percent (interruptions) would squeeze all others together. */
-  uint32_t shown = r->n_latency - r->n_latency / 200;
-  double lo = r->latency_ms[0], hi = r->latency_ms[shown - 1];
+  /* Shortest first. Interruptions by other work would squeeze all others together: what takes more
+   * than a quarter longer than the 95th percentile is counted, not drawn. */
+  uint32_t shown = r->n_latency;
+  double lo = r->latency_ms[0], most_ms = 1.25 * r->latency_ms[(r->n_latency - 1) * 95ull / 100];
+  while (shown > 2 && r->latency_ms[shown - 1] > most_ms) shown--;
+  double hi = r->latency_ms[shown - 1];
   if (!(hi > lo)) hi = lo + 1e-6;
   for (uint32_t i = 0; i < shown; i++) {
     int b = (int)((r->latency_ms[i] - lo) / (hi - lo) * BINS);
     b = b < 0 ? 0 : b >= BINS ? BINS - 1 : b;
     if (++count[b] > most) most = count[b];
   }
-  plot p = {lo, hi, 0, round_up(most)};
+  plot p = {lo, hi, 0, round_up(most), false};
   eao_text_printf(o, "<section class=\"card\"><h2>Latency of %u runs</h2>", r->n_latency);
   open_plot(&p, "Histogram of latency", "ms", "runs", o);
   for (int b = 0; b < BINS; b++) {
