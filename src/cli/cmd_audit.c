@@ -3,33 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/dataset_options.h"
+#include "cli/audit.h"
 #include "cli/engine.h"
-#include "eao/audit.h"
 
 typedef struct job {
-  eao_model *model; /* as loaded: compiling rewrites the engine's own */
+  eao_model *model;
   eao_dataset *data, *held;
-  eao_cli_engine engine;
-  eao_cli_scored scored;
 } job;
-
-static void progress(void *user, const char *what, uint32_t done, uint32_t total) {
-  eao_cli_progress(user, what, done, total);
-}
 
 /* ---- output ---- */
 
 static int print_json(const eao_audit_report *r) {
-  json_t *j = json_object(), *found = json_array(), *open = json_array(), *trials = json_array();
-  for (uint32_t i = 0; i < r->n_finding; i++) {
-    const eao_audit_finding *f = &r->finding[i];
-    json_array_append_new(
-        found, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "kind", eao_audit_name(f->kind), "level",
-                         eao_audit_level_name(f->level), "title", eao_audit_title(f->kind),
-                         "confidence", eao_cli_real(f->confidence), "evidence",
-                         eao_cli_string(f->evidence), "advice", eao_cli_string(f->advice)));
-  }
+  json_t *j = json_object(), *open = json_array(), *trials = json_array();
   for (uint32_t i = 0; i < r->n_unchecked; i++)
     json_array_append_new(open, eao_cli_string(r->unchecked[i]));
   for (uint32_t i = 0; i < r->n_trial; i++) {
@@ -41,7 +26,7 @@ static int print_json(const eao_audit_report *r) {
   }
   json_object_set_new(j, "n", json_integer(r->n_sample));
   json_object_set_new(j, "top1", eao_cli_real(r->top1));
-  json_object_set_new(j, "findings", found);
+  json_object_set_new(j, "findings", eao_cli_audit_findings(r));
   json_object_set_new(j, "unchecked", open);
   json_object_set_new(j, "trials", trials);
   return eao_cli_json(j);
@@ -63,19 +48,8 @@ static void print_trials(const eao_cli *c, const eao_audit_report *r) {
   eao_cli_table_free(t);
 }
 
-static void print_findings(const eao_cli *c, const eao_audit_report *r) {
-  for (uint32_t i = 0; i < r->n_finding; i++) {
-    const eao_audit_finding *f = &r->finding[i];
-    eao_cli_style style = f->level == EAO_AUDIT_NOTE ? EAO_STYLE_BOLD : EAO_STYLE_BAD;
-    printf("%s%s: %s%s (%s, %.0f %% sure)\n", eao_cli_style_on(c, style),
-           eao_audit_level_name(f->level), eao_audit_title(f->kind),
-           eao_cli_style_on(c, EAO_STYLE_OFF), eao_audit_name(f->kind), 100 * f->confidence);
-    printf("  %s\n  -> %s\n", f->evidence, f->advice);
-  }
-}
-
 static int print(const eao_cli *c, const eao_audit_report *r) {
-  print_findings(c, r);
+  eao_cli_audit_print(c, r, EAO_AUDIT_NOTE);
   if (eao_cli_has(c, "trials")) print_trials(c, r);
   for (uint32_t i = 0; i < r->n_unchecked; i++) printf("not checked: %s\n", r->unchecked[i]);
   if (!r->n_finding) printf("nothing found in %lld samples\n", (long long)r->n_sample);
@@ -95,28 +69,21 @@ static int open_held_out(eao_cli *c, job *j) {
 }
 
 static int audit(eao_cli *c, job *j) {
-  int64_t samples = 1000, trial_samples = 400;
+  int64_t samples = 1000, trial_samples = 0;
   eao_audit_report *r;
   if (!eao_cli_integer(c, "samples", 1, 100000, &samples) ||
       !eao_cli_integer(c, "trial-samples", 16, 10000, &trial_samples))
     return EAO_EXIT_USAGE;
   int code = eao_cli_dataset_open(c, &j->data);
   if (!code) code = open_held_out(c, j);
-  eao_ctx_on_warning(c->ctx, NULL, NULL); /* the engine loads it too, and warns */
   if (!code) code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_TRY_ONE, &j->model);
-  eao_ctx_on_warning(c->ctx, eao_cli_warn, c);
-  if (!code) code = eao_cli_engine_open(c, c->arg[0], eao_cli_get(c, "engine", "auto"), &j->engine);
-  if (!code) code = eao_cli_scored_open(c, &j->engine, false, &j->scored);
   if (code) return code;
-  eao_audit_opts o = {.run = &j->scored.model,
-                      .held_out = j->held,
+  eao_audit_opts o = {.held_out = j->held,
                       .samples = (uint32_t)samples,
                       .trial_samples = (uint32_t)trial_samples,
-                      .no_labels = eao_cli_has(c, "no-labels"),
-                      .progress = progress,
-                      .progress_user = c};
-  eao_status s = eao_audit(j->model, j->data, &o, &r);
-  if (s != EAO_OK) return eao_cli_fail_input(c, s);
+                      .no_labels = eao_cli_has(c, "no-labels")};
+  code = eao_cli_audit(c, c->arg[0], j->model, j->data, &o, &r);
+  if (code) return code;
   code = c->json ? print_json(r) : print(c, r);
   for (uint32_t i = 0; i < r->n_finding && !code; i++)
     if (r->finding[i].level == EAO_AUDIT_ERROR) code = EAO_EXIT_CHECK;
@@ -128,8 +95,6 @@ static int run(eao_cli *c) {
   job j;
   memset(&j, 0, sizeof j);
   int code = audit(c, &j);
-  eao_cli_scored_close(&j.scored);
-  eao_cli_engine_close(&j.engine);
   eao_dataset_close(j.data);
   eao_dataset_close(j.held);
   eao_model_destroy(j.model);
@@ -141,7 +106,10 @@ static const eao_cli_option options[] = {
     {"held-out", "PATH", "samples for evaluation: looks for drift and leaks", false},
     {"held-out-split", "NAME", "the same from a split of the description", false},
     {"samples", "N", "look at N samples at most, spread over the data (default 1000)", false},
-    {"trial-samples", "N", "run the model on N of them in each trial (default 400)", false},
+    {"trial-samples", "N",
+     "run the model on N of them in each trial (default: at most 400, fewer for\n"
+     "large models)",
+     false},
     {"trials", NULL, "print what each trial gave", false},
     {"no-labels", NULL, "do not use labels", false},
     {"output-index", "N", "which output holds the class scores (default 0)", false},

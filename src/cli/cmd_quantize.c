@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cli/dataset_options.h"
+#include "cli/audit.h"
 
 enum { SAMPLES_DEFAULT = 300 };
 #define SCHEMES "int8, fp16, int8-weights"
@@ -18,6 +18,7 @@ typedef struct source {
   uint32_t n;
   int64_t available;
   uint64_t seed;
+  eao_audit_report *audit; /* NULL: there was none */
 } source;
 
 static void drop(source *s) {
@@ -69,7 +70,8 @@ static int scheme_of(eao_cli *c, eao_quant_scheme *out) {
 
 /* ---- output ---- */
 
-static int print_json(eao_cli *c, const eao_quantize_report *r, const char *path) {
+static int print_json(eao_cli *c, const eao_quantize_report *r, const eao_audit_report *audit,
+                      const char *path) {
   json_t *j = json_object(), *steps = json_array(), *layers = json_array();
   json_object_set_new(j, "input", eao_cli_string(c->arg[0]));
   json_object_set_new(j, "output", path ? eao_cli_string(path) : json_null());
@@ -88,6 +90,7 @@ static int print_json(eao_cli *c, const eao_quantize_report *r, const char *path
     json_array_append_new(layers, json_pack("{s:o, s:s, s:o}", "name",
                                             eao_cli_string(r->layer[i].name), "op", r->layer[i].op,
                                             "sqnr_db", eao_cli_real(r->layer[i].sqnr_db)));
+  if (audit) json_object_set_new(j, "audit", eao_cli_audit_findings(audit));
   json_object_set_new(j, "ladder", steps);
   json_object_set_new(j, "layers", layers);
   return eao_cli_json(j);
@@ -152,7 +155,7 @@ static int quantise(eao_cli *c, source *src, eao_quantize_opts *o) {
   if (s != EAO_OK) return eao_cli_fail_input(c, s);
   int code = 0;
   if (path && (s = save(q, path)) != EAO_OK) code = eao_cli_fail(c, s);
-  if (!code) code = c->json ? print_json(c, &r, path) : print_table(c, &r, path);
+  if (!code) code = c->json ? print_json(c, &r, src->audit, path) : print_table(c, &r, path);
   eao_model_destroy(q);
   return code;
 }
@@ -172,6 +175,17 @@ static int open_source(eao_cli *c, source *s, bool needed) {
                          "--data random)",
                          s->n);
   if (s->available < 1) return eao_cli_usage(c, "--data: no samples");
+  return 0;
+}
+
+/* What would make the ranges wrong is said first; it stops nothing. */
+static int audit_source(source *s) {
+  enum { SAMPLES = 500 };
+  eao_audit_opts o = {.samples = SAMPLES};
+  if (!s->d || s->n != 1 || eao_cli_has(s->c, "no-audit")) return 0;
+  int code = eao_cli_audit(s->c, s->c->arg[0], s->m, s->d, &o, &s->audit);
+  if (code || s->c->json) return code;
+  eao_cli_audit_print(s->c, s->audit, EAO_AUDIT_WARNING);
   return 0;
 }
 
@@ -199,6 +213,7 @@ static int run(eao_cli *c) {
   code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_ONE, &src.m);
   if (code) return code;
   code = open_source(c, &src, needs_data);
+  if (!code) code = audit_source(&src);
   if (!code) {
     if (src.d && samples > src.available) samples = src.available;
     o.n_samples = needs_data || eao_cli_get(c, "data", NULL) ? (uint32_t)samples : 0;
@@ -209,6 +224,7 @@ static int run(eao_cli *c) {
   }
   drop(&src);
   free(src.t);
+  eao_audit_destroy(c->ctx, src.audit);
   eao_dataset_close(src.d);
   eao_model_destroy(src.m);
   return code;
@@ -227,6 +243,7 @@ static const eao_cli_option options[] = {
      "how activations are clipped: best (default: all are tried), minmax, p9999, p999,\n"
      "mse, kl",
      false},
+    {"no-audit", NULL, "do not look for faults of the data first (see eao audit)", false},
     {"no-equalise", NULL, "do not try cross-layer equalisation", false},
     {"no-bias-correction", NULL, "do not try bias correction", false},
     {"no-rounding", NULL, "do not try rounding that compensates its errors", false},

@@ -144,8 +144,10 @@ eao_status set_load_cifar(eao_dataset *d) {
   int64_t n = (int64_t)(b.n / record);
   eao_status s = EAO_OK;
   if (!b.n || b.n % record)
-    s = eao_fail(d->ctx, EAO_ERR_FORMAT, "'%s': %zu bytes are not whole CIFAR records", d->data,
-                 b.n);
+    s = eao_fail(d->ctx, EAO_ERR_FORMAT,
+                 "'%s': %zu bytes are not whole CIFAR records; for other numbers say format: raw, "
+                 "dtype and shape in a description ('%s.yaml')",
+                 d->data, b.n, d->data);
   if (s == EAO_OK) s = eao_tensor_create(d->ctx, EAO_U8, 4, (int64_t[]){n, SIDE, SIDE, 3}, &d->x);
   if (s == EAO_OK && !(d->label = eao_alloc(d->ctx, (size_t)n * sizeof *d->label)))
     s = EAO_NOMEM(d->ctx);

@@ -106,6 +106,8 @@ static eao_status list_tar(eao_dataset *d) {
   enum { BLOCK = 512 };
   char name[SET_PATH_MAX], longer[SET_PATH_MAX] = "";
   EAO_TRY(eao_file_map(d->ctx, d->data, &d->tar));
+  bool magic = d->tar.size >= BLOCK && memcmp(d->tar.data + 257, "ustar", 5) == 0;
+  if (!magic && !set_ends_with(d->data, ".tar")) return EAO_OK; /* nothing that is known */
   for (uint64_t at = 0; d->tar.size - at >= BLOCK;) {
     const uint8_t *h = d->tar.data + at;
     uint64_t size = octal(h + 124, 12);
@@ -130,12 +132,25 @@ static eao_status list_tar(eao_dataset *d) {
   return EAO_OK;
 }
 
+/* One image or sound: its folder with nothing else in it. */
+static eao_status list_file(eao_dataset *d) {
+  char *slash = strrchr(d->data, '/');
+  EAO_TRY(add_item(d, slash ? slash + 1 : d->data, 0, 0));
+  if (slash)
+    slash[slash == d->data] = 0;
+  else
+    strcpy(d->data, ".");
+  d->is_folder = true;
+  return EAO_OK;
+}
+
 static int by_name(const void *a, const void *b) {
   return strcmp(((const set_item *)a)->name, ((const set_item *)b)->name);
 }
 
 eao_status set_list(eao_dataset *d) {
-  EAO_TRY(d->is_folder ? list_folder(d, "", 0) : list_tar(d));
+  bool single = !d->is_folder && wanted(d, d->data);
+  EAO_TRY(single ? list_file(d) : d->is_folder ? list_folder(d, "", 0) : list_tar(d));
   if (d->n_item) qsort(d->item, d->n_item, sizeof *d->item, by_name);
   if (!d->n_item)
     return eao_fail(d->ctx, EAO_ERR_FORMAT,

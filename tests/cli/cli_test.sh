@@ -63,6 +63,32 @@ test_help() {
   says out '^eao [0-9]+\.[0-9]+\.[0-9]+$'
 }
 
+# 120 rows whose class is one more than the largest number's place; then rows that are not enough.
+test_audit() {
+  local m=$tmp/m.onnx d=$tmp/d.csv
+  cp "$data/classifier/model.onnx" "$m"
+  expect 2 "$eao" audit "$m"
+  says err '--data is missing'
+  expect 6 "$eao" audit "$m" --data "$tmp/nowhere"
+  says err 'No such file'
+  mkdir -p "$tmp/none"
+  expect 4 "$eao" audit "$m" --data "$tmp/none"
+  says err 'no data set that is known'
+  printf 'hello\n' >"$tmp/none/notes.txt"
+  expect 4 "$eao" eval "$m" --data "$tmp/none/notes.txt"
+  says err 'no data set that is known'
+  for i in $(seq 40); do echo "0,$i,2"; done >"$d"
+  expect 1 "$eao" audit "$m" --data "$d"
+  says out 'error: samples of a single class \(single-class, 99 % sure\)' '^  -> ' \
+    'not checked: the model with these samples'
+  expect 1 "$eao" audit "$m" --data "$d" --json
+  is 'level' "$(json level)" error
+  expect 4 "$eao" eval "$m" --data "$d" --metric map
+  says err 'map needs true boxes'
+  expect 2 "$eao" eval "$m" --data "$d" --metric accuracy
+  says err 'known: top1'
+}
+
 test_usage() {
   expect 2 "$eao"
   says err 'usage: eao'

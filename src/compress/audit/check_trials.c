@@ -36,13 +36,15 @@ static eao_status note_trial(audit_trials *t, eao_audit_kind kind, const char *n
 
 /* Is `then` so much better than `now` that the data must have been prepared wrongly? Accuracy that
  * rises clearly decides; where it stays, the likelihood must rise by much. */
-static bool convincing(const audit_trials *t, const audit_outcome *now, const audit_outcome *then,
-                       double z) {
+static bool convincing(const audit_trials *t, eao_audit_kind kind, const audit_outcome *now,
+                       const audit_outcome *then, double z) {
   double gain = then->score - now->score;
-  if (!t->by_label) return z > 6 && gain > 0.25 && gain > 0.25 * now->score;
+  /* Without labels: more contrast alone makes answers surer, so scaling needs more evidence. */
+  double least = kind == EAO_AUDIT_NORMALISATION ? 0.25 : 0.06;
+  if (!t->by_label) return z > 6 && gain > 0.05 && gain > least * now->score;
   double chance = 1 / (double)t->classes, right = audit_right_z(t, now, then);
   if (then->top1 < 2 * chance + 0.02 || then->top1 < now->top1 - 0.02) return false;
-  if (right > 4 && then->top1 - now->top1 > 0.05 && z > 0) return true;
+  if (right > 3 && then->top1 - now->top1 > 0.05 && z > 3) return true;
   return z > 5 && then->score > 0.6 * now->score && then->top1 > 0.3;
 }
 
@@ -80,7 +82,7 @@ static eao_status round_of_trials(audit_trials *t, uint64_t *tried, bool *out_fo
     if (s != EAO_OK || !ok) continue;
     double z = audit_paired_z(t, &t->now, &t->then);
     if (!*tried) s = note_trial(t, option[i].kind, option[i].name, &t->then, z);
-    if (!convincing(t, &t->now, &t->then, z)) continue;
+    if (!convincing(t, option[i].kind, &t->now, &t->then, z)) continue;
     if (best < n && t->then.score <= kept.score) continue;
     audit_outcome swap = kept;
     kept = t->then;
@@ -120,6 +122,22 @@ static void choose(audit_trials *t) {
   }
 }
 
+/* Different samples, one answer, however they are prepared. */
+static eao_status check_constant(audit_trials *t) {
+  double nats;
+  if (audit_has(t->a, EAO_AUDIT_SINGLE_CLASS)) return EAO_OK;
+  EAO_TRY(audit_information(t, &t->now, &nats));
+  for (uint32_t i = 1; i < t->n; i++)
+    if (t->now.answer[i] != t->now.answer[0]) return EAO_OK;
+  if (nats > 0.005) return EAO_OK;
+  return audit_find(t->a, EAO_AUDIT_MODEL_CONSTANT,
+                    t->by_label ? EAO_AUDIT_ERROR : EAO_AUDIT_WARNING, t->by_label ? 0.97 : 0.8,
+                    "check the export of the model: weights may be missing, inputs scaled in a way "
+                    "that is not among the trials (--trials), or all samples of one class",
+                    "on %u samples the answer is always class %u, and tells %.4f nats of them",
+                    t->n, t->now.answer[0], nats);
+}
+
 static eao_status try_all(audit_trials *t) {
   enum { ROUNDS = 3 };
   uint64_t tried = 0;
@@ -137,6 +155,7 @@ static eao_status try_all(audit_trials *t) {
   for (int r = 0; r < ROUNDS && found; r++) EAO_TRY(round_of_trials(t, &tried, &found));
   if (t->by_label && tried) EAO_TRY(audit_check_labels(t, &t->now));
   audit_progress(t->a, "trials", 1, 1);
+  if (!tried) EAO_TRY(check_constant(t));
   return t->by_label ? audit_check_wrong(t, &t->now) : EAO_OK;
 }
 
@@ -156,6 +175,11 @@ static eao_status look_at_output(audit_trials *t) {
   int64_t n = eao_tensor_elements(&out);
   for (int64_t i = 0; i < n; i++) sum += eao_tensor_real(&out, i);
   t->classes = classes_of(&out);
+  if (t->by_label && t->classes > 1 && n > 1 && !(fabs(sum - 1) < 0.1))
+    EAO_TRY(audit_find(a, EAO_AUDIT_MODEL_LOGITS, EAO_AUDIT_NOTE, 0.9,
+                       "nothing to do for top-1; where probabilities are needed, add a softmax",
+                       "the %lld outputs of a sample sum to %.4g: they are taken for logits",
+                       (long long)n, sum));
   if (!t->classes)
     return audit_unchecked(a, "preprocessing: the output is no vector of class scores");
   if (!t->by_label && !(fabs(sum - 1) < 0.1)) {

@@ -268,7 +268,7 @@ static uint32_t far_out(audit *a, audit_set *set, double *work, uint32_t *pick) 
 /* Numbers at the end of what the type can hold. */
 static double clipped(const audit_set *set, const audit_sample *s) {
   bool audio = strcmp(set->info.format, "audio") == 0;
-  if (!s->ok || !s->finite) return 0;
+  if (!s->ok || !s->finite || s->std == 0) return 0; /* of one value: blank */
   double end = set->info.pixels ? 255 : audio ? 0.9999 : INFINITY, share = 0;
   if ((double)s->max >= end) share = (double)s->high;
   if (audio && (double)s->min <= -end) share += (double)s->low;

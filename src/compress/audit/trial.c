@@ -122,6 +122,17 @@ static double divergence(const float *p, const double *mean, int64_t n) {
   return sum;
 }
 
+eao_status audit_information(const audit_trials *t, const audit_outcome *o, double *out_nats) {
+  double *mean = eao_alloc(t->a->ctx, (size_t)t->classes * sizeof *mean);
+  if (!mean) return EAO_NOMEM(t->a->ctx);
+  mean_answer(t, o, mean);
+  *out_nats = 0;
+  for (uint32_t i = 0; i < t->n; i++)
+    *out_nats += divergence(o->prob + i * t->classes, mean, t->classes) / t->n;
+  eao_free(t->a->ctx, mean);
+  return EAO_OK;
+}
+
 void audit_score(const audit_trials *t, audit_outcome *o) {
   double *mean = t->by_label ? NULL : eao_alloc(t->a->ctx, (size_t)t->classes * sizeof *mean);
   uint32_t right = 0;

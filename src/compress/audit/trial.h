@@ -55,6 +55,9 @@ typedef struct audit_trials {
 eao_status audit_try(audit_trials *t, const audit_way *way, audit_outcome *out, bool *out_ok);
 /* Scores of an outcome for the adopted labels. */
 void audit_score(const audit_trials *t, audit_outcome *out);
+/* Mutual information between samples and answers. */
+eao_status audit_information(const audit_trials *t, const audit_outcome *o,
+                             double *out_nats) EAO_MUST_CHECK;
 /* z of the paired difference of values: positive when b is better. */
 double audit_paired_z(const audit_trials *t, const audit_outcome *a, const audit_outcome *b);
 /* z of the paired difference of right answers. */

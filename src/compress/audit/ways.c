@@ -138,9 +138,13 @@ static const char SWAP_ADVICE[] = "transpose rows and columns of each sample whe
 
 static void image_ways(list *l, const int64_t d[3]) {
   bool last = d[2] == 3 || (d[2] == 1 && d[0] != 1);
-  int64_t channels = last ? d[2] : d[0], h = last ? d[0] : d[1], wd = last ? d[1] : d[2];
+  int64_t channels = last        ? d[2]
+                     : d[0] == 3 ? 3
+                                 : 1,
+          h = last ? d[0] : d[1], wd = last ? d[1] : d[2];
   audit_way w = l->t->way;
   scalings(l, channels);
+  if (l->t->type.rank < 3) return;
   if (channels == 3) {
     w.spec.bgr = !w.spec.bgr;
     add(l, EAO_AUDIT_COLOUR_ORDER, "red and blue exchanged", ORDER_ADVICE, &w);
@@ -203,8 +207,7 @@ uint32_t audit_options(const audit_trials *t, audit_option *out) {
   if (in->rank == 3 && in->dim[0] > 1) first = 0;
   for (int32_t i = first; i < in->rank && i - first < 3; i++) d[i - first] = in->dim[i];
   if (d[0] < 0 || d[1] < 0 || d[2] < 0) return 0;
-  bool image = t->a->set.info.pixels && in->rank >= 3;
-  if (image && !(in->rank == 3 && in->dim[0] == 1))
+  if (t->a->set.info.pixels)
     image_ways(&l, d);
   else
     array_ways(&l, d);
