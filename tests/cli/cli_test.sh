@@ -71,11 +71,11 @@ test_audit() {
   says err '--data is missing'
   expect 6 "$eao" audit "$m" --data "$tmp/nowhere"
   says err 'No such file'
-  mkdir -p "$tmp/none"
-  expect 4 "$eao" audit "$m" --data "$tmp/none"
+  mkdir -p "$tmp/no_data"
+  expect 4 "$eao" audit "$m" --data "$tmp/no_data"
   says err 'no data set that is known'
-  printf 'hello\n' >"$tmp/none/notes.txt"
-  expect 4 "$eao" eval "$m" --data "$tmp/none/notes.txt"
+  printf 'hello\n' >"$tmp/no_data/notes.txt"
+  expect 4 "$eao" eval "$m" --data "$tmp/no_data/notes.txt"
   says err 'no data set that is known'
   for i in $(seq 40); do echo "0,$i,2"; done >"$d"
   expect 1 "$eao" audit "$m" --data "$d"
