@@ -185,10 +185,57 @@ static void conv(eao_kcall *c) {
   drive(&t, c);
 }
 
+/* One row times the outputs [o0, o0 + 4 VL). A single chain of sums an output would wait for
+ * itself: two of them. */
+static void row_times_panels(const task *t, const uint8_t *x, int64_t o0, uint8_t *y) {
+  enum { SUMS = 4, CHAINS = 2 };
+  const vi flip = vi_all((int32_t)((uint32_t)t->head->flip * 0x01010101u));
+  const int64_t run = t->in.run, quads = run / 4, left = t->g.o - o0;
+  const uint8_t *w[SUMS];
+  const float *scale[SUMS];
+  vi acc[CHAINS][SUMS];
+#pragma GCC unroll 4
+  for (int v = 0; v < SUMS; v++) { /* what is behind the last panel is computed and dropped */
+    int64_t o = o0 + v / EAO_NV * NR < t->g.o ? o0 + v * VL : o0 + v % EAO_NV * VL;
+    w[v] = t->panel + (o - v % EAO_NV * VL) * t->bytes + v % EAO_NV * VL * 4;
+    scale[v] = t->scale + o;
+    acc[0][v] = vi_add(vi_load(t->bias + o), vi_all(t->rest[0]));
+    acc[1][v] = vi_all(0);
+  }
+  for (int64_t k = 0; k < quads; k++) {
+    vi a = vi_xor(vi_all(four_bytes(x + k * 4)), flip);
+#pragma GCC unroll 4
+    for (int v = 0; v < SUMS; v++) acc[0][v] = vi_dot(acc[0][v], a, vi_load(w[v] + k * NR * 4));
+    if (++k == quads) break;
+    a = vi_xor(vi_all(four_bytes(x + k * 4)), flip);
+#pragma GCC unroll 4
+    for (int v = 0; v < SUMS; v++) acc[1][v] = vi_dot(acc[1][v], a, vi_load(w[v] + k * NR * 4));
+  }
+  if (run % 4) {
+    vi a = vi_xor(vi_all(last_bytes(x + quads * 4, run % 4)), flip);
+#pragma GCC unroll 4
+    for (int v = 0; v < SUMS; v++) acc[1][v] = vi_dot(acc[1][v], a, vi_load(w[v] + quads * NR * 4));
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < SUMS; v++) acc[0][v] = vi_add(acc[0][v], acc[1][v]);
+  uint8_t part[SUMS * VL], *to = left < SUMS * VL ? part : y + o0;
+  vi_store_quarters(to, VL, SUMS, SUMS, VL, acc[0], scale, &t->out);
+  if (to == part) __builtin_memcpy(y + o0, part, (size_t)left);
+}
+
 static void fully_connected(eao_kcall *c) {
   int32_t rest[EAO_CONV_MAX_PIXELS];
   task t = {.rest = rest};
   int64_t rows = eao_fc_geom_init(&t.g, c);
   set_blob(&t, c->in[1]->data);
-  if (rows) drive_rows(&t, c, rows);
+  if (rows > 1) {
+    drive_rows(&t, c, rows);
+    return;
+  }
+  int64_t o0, o1;
+  const uint8_t *x = c->in[0]->data;
+  eao_kcall_share(c, t.g.o, 4 * VL, &o0, &o1);
+  rest[0] = 0;
+  if (rows && o0 < o1) before_pixels(&t, &x, 1);
+  for (int64_t o = o0; rows && o < o1; o += 4 * VL) row_times_panels(&t, x, o, c->out[0]->data);
 }
