@@ -99,27 +99,25 @@ static bool random_conv(uint32_t j, eao_rng *rng, ck_case *out) {
                                  EAO_ACT_CLIP,        EAO_ACT_LEAKY_RELU, EAO_ACT_HARD_SWISH,
                                  EAO_ACT_HARD_SIGMOID};
   conv_shape s = {.depthwise = j % 2, .bias = between(rng, 0, 3) > 0};
-  do {
-    s.h = between(rng, 1, 13);
-    s.w = between(rng, 1, 29);
-    s.c = between(rng, 1, 5) == 1 ? between(rng, 1, 70) : between(rng, 1, 20);
-    s.o = between(rng, 1, 70);
-    s.kh = between(rng, 1, 4);
-    s.kw = between(rng, 1, 4);
-    if (between(rng, 0, 2) == 0) s.kh = s.kw = 1;
-    s.sh = between(rng, 1, 2);
-    s.sw = between(rng, 1, 3);
-    s.dh = between(rng, 0, 4) ? 1 : 2;
-    s.dw = between(rng, 0, 4) ? 1 : 2;
-    s.pt = between(rng, 0, s.kh - 1);
-    s.pl = between(rng, 0, s.kw - 1);
-    s.pb = between(rng, 0, s.kh); /* also more than the kernel needs, as row bands have */
-    s.pr = between(rng, 0, s.kw - 1);
-    s.dtype = (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j / 2 % 3];
-    s.act = (eao_act){acts[between(rng, 0, s.dtype == EAO_F32 ? 6 : 3)], 0.25f, 0.5f};
-    if (s.act.kind == EAO_ACT_CLIP) s.act.a = -0.5f;
-    s.weights = some_weights(rng);
-  } while (s.depthwise && s.c == 1);
+  s.h = between(rng, 1, 13);
+  s.w = between(rng, 1, 29);
+  s.c = between(rng, 1, 5) == 1 ? between(rng, 1, 70) : between(rng, 1, 20);
+  s.o = between(rng, 1, 70);
+  s.kh = between(rng, 1, 4);
+  s.kw = between(rng, 1, 4);
+  if (between(rng, 0, 2) == 0) s.kh = s.kw = 1;
+  s.sh = between(rng, 1, 2);
+  s.sw = between(rng, 1, 3);
+  s.dh = between(rng, 0, 4) ? 1 : 2;
+  s.dw = between(rng, 0, 4) ? 1 : 2;
+  s.pt = between(rng, 0, s.kh - 1);
+  s.pl = between(rng, 0, s.kw - 1);
+  s.pb = between(rng, 0, s.kh); /* also more than the kernel needs, as row bands have */
+  s.pr = between(rng, 0, s.kw - 1);
+  s.dtype = (eao_dtype[]){EAO_F32, EAO_I8, EAO_U8}[j / 2 % 3];
+  s.act = (eao_act){acts[between(rng, 0, s.dtype == EAO_F32 ? 6 : 3)], 0.25f, 0.5f};
+  if (s.act.kind == EAO_ACT_CLIP) s.act.a = -0.5f;
+  s.weights = some_weights(rng);
   while (!make_conv(&s, rng, out)) s.pb++, s.pr++;
   return true;
 }

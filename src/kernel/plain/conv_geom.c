@@ -62,7 +62,9 @@ static bool is_channels_last(const eao_kcall *c) {
 
 bool eao_conv_is_dense(const eao_kcall *c) {
   const eao_conv_attr *a = c->attr;
-  return is_channels_last(c) && a->group == 1 && a->w_layout != EAO_WLAYOUT_1KO;
+  const eao_tensor *x = c->in[0];
+  bool single = x->dim[x->rank - 1] == 1; /* depthwise with one channel is dense too */
+  return is_channels_last(c) && a->group == 1 && (a->w_layout != EAO_WLAYOUT_1KO || single);
 }
 
 bool eao_conv_is_depthwise(const eao_kcall *c) {
