@@ -82,20 +82,27 @@ eao_status eao_point_estimate(eao_search *s, const eao_point *p, const eao_compi
 
 /* ---- measuring ---- */
 
-/* On the device the runner counts; energy is the model's there. */
-static eao_status measure_there(eao_search *s, const eao_point *p, const char *path, uint32_t runs,
-                                double seconds, eao_candidate *c) {
-  eao_device_run r;
-  EAO_TRY(eao_device_measure(&s->device, path, runs, p->threads, seconds, &r));
-  double was = c->value[EAO_GOAL_LATENCY_P95_MS], mj = c->value[EAO_GOAL_ENERGY_MJ];
-  set(c, EAO_GOAL_LATENCY_P95_MS, r.p95_ms, false);
-  set(c, EAO_GOAL_ENERGY_MJ, mj + s->target.idle_mw * (r.p50_ms - was) * 1e-3, true);
+/* The model's dynamic energy, and static power over the measured time. */
+static eao_status set_energy(eao_search *s, const eao_point *p, const eao_compiled *compiled,
+                             double p50_ms, eao_candidate *c) {
+  eao_prediction e;
+  const char *target = s->opts->target ? s->opts->target : "host";
+  EAO_TRY(eao_target_predict(s->ctx, target, compiled, p->threads, &e));
+  set(c, EAO_GOAL_ENERGY_MJ, e.dynamic_mj + s->target.idle_mw * p50_ms * 1e-3, true);
   return EAO_OK;
 }
 
-static eao_status measure_here(eao_search *s, const eao_point *p, const char *path, uint32_t runs,
-                               double seconds, bool profile, eao_candidate *c,
-                               eao_bench **out_bench) {
+static eao_status measure_there(eao_search *s, const eao_point *p, const eao_compiled *compiled,
+                                const char *path, uint32_t runs, double seconds, eao_candidate *c) {
+  eao_device_run r;
+  EAO_TRY(eao_device_measure(&s->device, path, runs, p->threads, seconds, &r));
+  set(c, EAO_GOAL_LATENCY_P95_MS, r.p95_ms, false);
+  return set_energy(s, p, compiled, r.p50_ms, c);
+}
+
+static eao_status measure_here(eao_search *s, const eao_point *p, const eao_compiled *compiled,
+                               const char *path, uint32_t runs, double seconds, bool profile,
+                               eao_candidate *c, eao_bench **out_bench) {
   eao_bench_opts o = {.warmup = 10,
                       .runs = runs,
                       .seconds = seconds,
@@ -105,19 +112,16 @@ static eao_status measure_here(eao_search *s, const eao_point *p, const char *pa
   eao_bench *b = NULL;
   eao_status st = eao_bench_package(s->ctx, path, &o, &b);
   if (st != EAO_OK) return st;
-  /* The model's dynamic energy stays; its static part follows the measured time. */
-  double was = c->value[EAO_GOAL_LATENCY_P95_MS];
-  double mj = c->value[EAO_GOAL_ENERGY_MJ] + s->target.idle_mw * (b->p50_ms - was) * 1e-3;
   set(c, EAO_GOAL_LATENCY_P95_MS, b->p95_ms, false);
   if (isnan(b->energy_mj))
-    set(c, EAO_GOAL_ENERGY_MJ, mj, true);
+    st = set_energy(s, p, compiled, b->p50_ms, c);
   else
     set(c, EAO_GOAL_ENERGY_MJ, b->energy_mj, false);
   if (out_bench)
     *out_bench = b;
   else
     eao_bench_destroy(s->ctx, b);
-  return EAO_OK;
+  return st;
 }
 
 eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compiled *compiled,
@@ -126,8 +130,9 @@ eao_status eao_point_measure(eao_search *s, const eao_point *p, const eao_compil
   char path[700];
   snprintf(path, sizeof path, "%s/.eao-state/trial.eao", s->opts->out_dir);
   EAO_TRY(eao_compiled_save(compiled, path));
-  eao_status st = *s->device.dir ? measure_there(s, p, path, runs, seconds, c)
-                                 : measure_here(s, p, path, runs, seconds, profile, c, out_bench);
+  eao_status st = *s->device.dir
+                      ? measure_there(s, p, compiled, path, runs, seconds, c)
+                      : measure_here(s, p, compiled, path, runs, seconds, profile, c, out_bench);
   remove(path);
   return st;
 }
