@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "kernel/ref/move.h"
+#include "op/control.h"
 #include "plan/verified.h"
 
 /* Builds nodes over one input x by small steps. */
@@ -267,11 +268,47 @@ static void any_reshape(void **state) {
   }
 }
 
+/* A branch that negates the capture, or adds a constant to it. */
+static eao_graph *branch(maker *m, bool negates) {
+  eao_graph *b = eao_graph_create_sub(m->g);
+  eao_tensor t = m->g->value[m->x].t;
+  eao_vid x, one_more = EAO_NONE, y;
+  assert_int_equal(eao_graph_add_value(b, "", &t, &x), EAO_OK);
+  assert_int_equal(eao_graph_add_f32(b, "", (float[]){1}, -1, &one_more), EAO_OK);
+  assert_int_equal(eao_graph_add_value(b, "", &t, &y), EAO_OK);
+  assert_int_equal(eao_graph_add_input(b, x), EAO_OK);
+  uint16_t op = negates ? EAO_OP_neg : EAO_OP_add;
+  uint64_t attr[64] = {0};
+  eao_op_attr_defaults(eao_op_get(op), attr);
+  assert_int_equal(eao_graph_add_node(b, op, "", attr, eao_op_get(op)->attr_size,
+                                      (eao_vid[]){x, one_more}, negates ? 1 : 2, &y, 1, NULL),
+                   EAO_OK);
+  assert_int_equal(eao_graph_add_output(b, y), EAO_OK);
+  return b;
+}
+
+static void branches(void **state) {
+  (void)state;
+  for (int64_t yes = 0; yes < 2; yes++) {
+    maker m = begin();
+    eao_if_attr a = {branch(&m, true), branch(&m, false)};
+    eao_tensor t = {.dtype = EAO_BOOL, .data = eao_arena_dup(&m.g->arena, &yes, 1)};
+    eao_tensor unknown = {.rank = -1};
+    eao_vid cond, y;
+    assert_int_equal(eao_graph_add_value(m.g, "", &t, &cond), EAO_OK);
+    assert_int_equal(eao_graph_add_value(m.g, "", &unknown, &y), EAO_OK);
+    assert_int_equal(eao_graph_add_node(m.g, EAO_OP_if, "", &a, sizeof a, (eao_vid[]){cond, m.x}, 2,
+                                        &y, 1, NULL),
+                     EAO_OK);
+    assert_int_equal(left(&m, y), yes ? EAO_OP_neg : EAO_OP_add);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(recognised),  cmocka_unit_test(recognised_rarer),
       cmocka_unit_test(norms),       cmocka_unit_test(norms_that_are_none),
       cmocka_unit_test(near_misses), cmocka_unit_test(channel_shuffle),
-      cmocka_unit_test(any_reshape)};
+      cmocka_unit_test(any_reshape), cmocka_unit_test(branches)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
