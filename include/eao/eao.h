@@ -221,6 +221,8 @@ typedef struct eao_quantize_opts {
   eao_range_kind range;
   bool no_equalise, no_bias_correction, no_rounding; /* steps not to try */
   bool integer_io;      /* inputs and outputs become int8; false: they stay float */
+  const char *const *keep_float; /* layers (names of nodes or of values) that stay float */
+  uint32_t n_keep_float;
   bool integer_softmax; /* softmax in steps of 1/256, as full-integer targets need */
   uint32_t
       threads; /* 1: only the caller's; 0: two. Results are the same. A context with an allocator

@@ -6,7 +6,7 @@
 
 #include "cli/audit.h"
 
-enum { SAMPLES_DEFAULT = 300 };
+enum { SAMPLES_DEFAULT = 300, KEEP_MAX = 256 };
 #define SCHEMES "int8, fp16, int8-weights"
 
 /* Where calibration samples come from. */
@@ -147,6 +147,14 @@ static eao_status save(eao_model *q, const char *path) {
   return s;
 }
 
+/* The names in "A,B,C", cut up in place. */
+static uint32_t split_names(char *text, const char **out, uint32_t cap) {
+  uint32_t n = 0;
+  for (char *save, *p = strtok_r(text, ",", &save); p && n < cap; p = strtok_r(NULL, ",", &save))
+    out[n++] = p;
+  return n;
+}
+
 static int quantise(eao_cli *c, source *src, eao_quantize_opts *o) {
   eao_quantize_report r;
   eao_model *q;
@@ -220,7 +228,12 @@ static int run(eao_cli *c) {
     o.n_check = (uint32_t)check;
     o.threads = (uint32_t)threads;
     src.seed = (uint64_t)seed;
-    code = quantise(c, &src, &o);
+    char *text = strdup(eao_cli_get(c, "keep-float", ""));
+    const char *names[KEEP_MAX];
+    o.keep_float = names;
+    o.n_keep_float = text ? split_names(text, names, KEEP_MAX) : 0;
+    code = text ? quantise(c, &src, &o) : eao_cli_fail(c, EAO_ERR_NOMEM);
+    free(text);
   }
   drop(&src);
   free(src.t);
@@ -246,6 +259,7 @@ static const eao_cli_option options[] = {
     {"no-audit", NULL, "do not look for faults of the data first (see eao audit)", false},
     {"no-equalise", NULL, "do not try cross-layer equalisation", false},
     {"no-bias-correction", NULL, "do not try bias correction", false},
+    {"keep-float", "A,B,...", "layers (names as --layers prints them) that stay float", false},
     {"no-rounding", NULL, "do not try rounding that compensates its errors", false},
     {"threads", "N", "1: calibrate on one thread (default: two; the results are the same)", false},
     {"integer-io", NULL, "int8 inputs and outputs instead of float ones", false},

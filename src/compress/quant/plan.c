@@ -137,10 +137,11 @@ static bool light_ok(const eao_ptq_plan *p, const eao_graph *g, const eao_node *
   return any;
 }
 
-static void choose(eao_ptq_plan *p, const eao_graph *g, const eao_quantize_opts *o) {
+static void choose(eao_ptq_plan *p, const eao_graph *g, const eao_quantize_opts *o,
+                   const bool *keep_float) {
   for (eao_nid i = 0; i < g->n_node; i++) {
     const eao_node *n = &g->node[i];
-    role r = role_of(n->op, o);
+    role r = keep_float && keep_float[i] ? FLOAT : role_of(n->op, o);
     p->integer[i] = r == WEIGHTED ? eao_ptq_is_weighted(g, n) : r != FLOAT && light_ok(p, g, n, r);
   }
 }
@@ -187,7 +188,8 @@ static void tie_node(eao_ptq_plan *p, const eao_graph *g, const eao_node *n) {
   }
 }
 
-eao_status eao_ptq_plan_init(eao_ptq_plan *p, const eao_graph *g, const eao_quantize_opts *o) {
+eao_status eao_ptq_plan_init(eao_ptq_plan *p, const eao_graph *g, const eao_quantize_opts *o,
+                             const bool *keep_float) {
   memset(p, 0, sizeof *p);
   p->ctx = g->ctx;
   p->integer = eao_alloc(g->ctx, g->n_node * sizeof *p->integer);
@@ -199,7 +201,7 @@ eao_status eao_ptq_plan_init(eao_ptq_plan *p, const eao_graph *g, const eao_quan
     return EAO_NOMEM(g->ctx);
   }
   for (eao_vid v = 0; v < g->n_value; v++) p->share[v] = v;
-  choose(p, g, o);
+  choose(p, g, o, keep_float);
   drop_useless(p, g);
   for (eao_nid i = 0; i < g->n_node; i++)
     if (p->integer[i] && role_of(g->node[i].op, o) == TIED) tie_node(p, g, &g->node[i]);

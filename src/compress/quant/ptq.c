@@ -12,6 +12,7 @@ typedef struct run {
   eao_quantize_report *report;
   eao_graph *plain; /* prepared float graph */
   eao_sweep_source source;
+  bool *keep_float; /* per node of plain */
   eao_ptq_stats stats;
   uint32_t n_check;
   eao_ptq_check check;
@@ -56,7 +57,7 @@ static eao_status build(run *r, eao_graph *g, eao_ptq_stats *stats, const extras
                         eao_range_kind range, eao_graph **out) {
   eao_ptq_plan p;
   *out = NULL;
-  EAO_TRY(eao_ptq_plan_init(&p, g, r->o));
+  EAO_TRY(eao_ptq_plan_init(&p, g, r->o, r->keep_float));
   eao_status s = eao_ptq_plan_ranges(&p, g, stats, range);
   if (s == EAO_OK && x->correct) s = round_means(r, g, stats, &p);
   if (s == EAO_OK) s = eao_graph_clone(g, out);
@@ -167,13 +168,36 @@ static void count_nodes(run *r) {
 
 /* ---- all of it ---- */
 
+/* Layers asked to stay float, by name of the node or of what it makes. */
+static eao_status find_kept(run *r) {
+  const eao_graph *g = r->plain;
+  r->keep_float = eao_alloc(r->ctx, (g->n_node + 1u) * sizeof *r->keep_float);
+  if (!r->keep_float) return EAO_NOMEM(r->ctx);
+  for (uint32_t k = 0; k < r->o->n_keep_float; k++) {
+    const char *name = r->o->keep_float[k];
+    bool found = false;
+    for (eao_nid i = 0; i < g->n_node; i++) {
+      const eao_node *n = &g->node[i];
+      bool is = n->op && n->name && strcmp(n->name, name) == 0;
+      for (uint32_t q = 0; n->op && !is && q < n->n_out; q++)
+        is = n->out[q] != EAO_NONE && strcmp(g->value[n->out[q]].name, name) == 0;
+      if (is) r->keep_float[i] = found = true;
+    }
+    if (!found)
+      return eao_fail(r->ctx, EAO_ERR_ARG,
+                      "no layer '%s' to keep float: names are those of the report of layers", name);
+  }
+  return EAO_OK;
+}
+
 static eao_status prepare(run *r, const eao_graph *g) {
   EAO_TRY(eao_graph_clone(g, &r->plain));
   /* Weights that came narrow are widened: this run may choose otherwise. */
   static const char *const skip[] = {"narrow_weights"};
   eao_pass_opts o = {.skip = skip, .n_skip = EAO_COUNT(skip)};
   EAO_TRY(eao_passes_run(r->plain, &o, NULL, NULL));
-  return eao_ptq_prepare(r->plain);
+  EAO_TRY(eao_ptq_prepare(r->plain));
+  return find_kept(r);
 }
 
 static eao_status remember(run *r) {
@@ -181,19 +205,51 @@ static eao_status remember(run *r) {
                             r->n_check);
 }
 
-/* Weights alone: nothing to calibrate, at most an error to measure. */
+static void note_step(run *r, const char *name, double db, bool kept) {
+  if (r->report->n_step < EAO_QUANTIZE_STEPS_MAX)
+    r->report->step[r->report->n_step++] = (eao_quantize_step){name, db, kept};
+}
+
+static eao_status try_narrow(run *r, const char *name, const eao_ptq_stats *stats,
+                             const eao_ptq_moments *moments) {
+  eao_graph *q;
+  uint32_t n;
+  double db = (double)NAN;
+  EAO_TRY(eao_graph_clone(r->plain, &q));
+  eao_status s = eao_ptq_narrow(q, r->o->scheme, stats, moments, &n);
+  if (s == EAO_OK && n == 0)
+    s = eao_fail(r->ctx, EAO_ERR_UNSUPPORTED,
+                 "no float weights that could be stored in fewer bits");
+  if (s == EAO_OK && r->n_check) s = eao_ptq_check_run(&r->check, q, &db);
+  bool kept = s == EAO_OK && (!r->best || db > r->best_db);
+  if (s == EAO_OK && r->n_check) note_step(r, name, db, kept);
+  if (!kept) {
+    eao_graph_destroy(q);
+    return s;
+  }
+  eao_graph_destroy(r->best);
+  r->best = q;
+  r->best_db = db;
+  r->report->narrow_weights = n;
+  return EAO_OK;
+}
+
+/* Weights alone. Without data they are rounded as they are. */
 static eao_status narrow(run *r) {
-  EAO_TRY(eao_graph_clone(r->plain, &r->best));
-  EAO_TRY(eao_ptq_narrow(r->best, r->o->scheme, &r->report->narrow_weights));
-  if (r->report->narrow_weights == 0)
-    return eao_fail(r->ctx, EAO_ERR_UNSUPPORTED,
-                    "no float weights that could be stored in fewer bits");
-  r->best_db = (double)NAN;
+  if (r->n_check) EAO_TRY(remember(r));
+  EAO_TRY(try_narrow(r, "weights", NULL, NULL));
+  if (r->n_check && !r->o->no_bias_correction) {
+    EAO_TRY(calibrate(r, r->plain, &r->stats));
+    EAO_TRY(try_narrow(r, "+ bias correction", &r->stats, NULL));
+  }
+  if (r->n_check && !r->o->no_rounding && r->stats.hist && r->o->scheme != EAO_QUANT_FP16) {
+    eao_ptq_moments m;
+    EAO_TRY(gather_moments(r, &m));
+    eao_status s = try_narrow(r, "+ rounding", &r->stats, &m);
+    eao_ptq_moments_deinit(&m);
+    EAO_TRY(s);
+  }
   count_nodes(r);
-  if (r->n_check == 0) return EAO_OK;
-  EAO_TRY(remember(r));
-  EAO_TRY(eao_ptq_check_run(&r->check, r->best, &r->best_db));
-  r->report->step[r->report->n_step++] = (eao_quantize_step){"weights", r->best_db, true};
   return EAO_OK;
 }
 
@@ -234,6 +290,7 @@ eao_status eao_ptq_run(const eao_graph *g, const eao_quantize_opts *o, eao_graph
   if (s == EAO_OK) s = weights_only ? narrow(&r) : climb(&r);
   out_report->sqnr_db = r.best_db;
   eao_ptq_check_deinit(&r.check);
+  eao_free(r.ctx, r.keep_float);
   if (r.stats.hist) eao_ptq_stats_deinit(&r.stats);
   eao_graph_destroy(r.plain);
   if (s != EAO_OK) {

@@ -48,8 +48,9 @@ typedef struct eao_ptq_plan {
   float *scale;   /* per value, of representatives */
   int32_t *zero;
 } eao_ptq_plan;
-eao_status eao_ptq_plan_init(eao_ptq_plan *p, const eao_graph *g,
-                             const eao_quantize_opts *o) EAO_MUST_CHECK;
+/* keep_float: per node, NULL: none. */
+eao_status eao_ptq_plan_init(eao_ptq_plan *p, const eao_graph *g, const eao_quantize_opts *o,
+                             const bool *keep_float) EAO_MUST_CHECK;
 eao_status eao_ptq_plan_ranges(eao_ptq_plan *p, const eao_graph *g, const eao_ptq_stats *s,
                                eao_range_kind kind) EAO_MUST_CHECK;
 void eao_ptq_plan_deinit(eao_ptq_plan *p);
@@ -121,8 +122,10 @@ void eao_ptq_weight_scales(const float *w, int64_t n, int64_t outs, int64_t inne
                            float *out_scale);
 
 /* Only the weights become narrow (EAO_QUANT_FP16, EAO_QUANT_INT8_WEIGHTS); out_n: how many
- * constants. */
-eao_status eao_ptq_narrow(eao_graph *g, eao_quant_scheme scheme, uint32_t *out_n) EAO_MUST_CHECK;
+ * constants. stats: for bias correction, NULL: none; moments: for compensated rounding, NULL: to
+ * the nearest. */
+eao_status eao_ptq_narrow(eao_graph *g, eao_quant_scheme scheme, const eao_ptq_stats *stats,
+                          const eao_ptq_moments *moments, uint32_t *out_n) EAO_MUST_CHECK;
 
 /* Equalises channels between layers. out_pairs: how many pairs of layers were changed. */
 eao_status eao_ptq_equalise(eao_graph *g, const eao_ptq_stats *stats,

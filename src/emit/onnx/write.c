@@ -264,6 +264,13 @@ static eao_status scalar_attr(onnx_out *o, const eao_op_desc *d, const eao_attr_
   }
 }
 
+/* Dilations of 1 are the default, and not all of a runtime's ops know the attribute. */
+static bool is_default(const char *name, const eao_ints *list) {
+  for (int32_t i = 0; i < list->n; i++)
+    if (list->v[i] != 1) return false;
+  return !strcmp(name, "dilations");
+}
+
 eao_status out_attrs(onnx_out *o, const eao_op_desc *d, const void *attr) {
   for (uint32_t i = 0; i < d->n_attrs; i++) {
     const eao_attr_desc *a = &d->attrs[i];
@@ -272,7 +279,7 @@ eao_status out_attrs(onnx_out *o, const eao_op_desc *d, const void *attr) {
     if (a->kind == EAO_ATTR_INTS) {
       eao_ints list;
       memcpy(&list, p, sizeof list);
-      if (list.n) out_ints(o, name, list.v, (uint32_t)list.n);
+      if (list.n && !is_default(name, &list)) out_ints(o, name, list.v, (uint32_t)list.n);
     } else if (a->kind == EAO_ATTR_FLOATS) {
       eao_floats list;
       memcpy(&list, p, sizeof list);

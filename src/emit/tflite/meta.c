@@ -93,10 +93,28 @@ static eao_fref signature(eao_tfw *w, const eao_tfw_sub *s, const char *key, con
   return eao_fbuild_table(&w->b);
 }
 
+/* A file without one gets the usual signature, all inputs and outputs by their names: LiteRT's
+ * signature runners and tools built on them want one. */
+static eao_fref default_signature(eao_tfw *w, const eao_tfw_sub *s) {
+  const eao_graph *g = s->g;
+  eao_text t;
+  eao_text_init(&t, w->ctx);
+  for (uint32_t i = 0; i < g->n_input + g->n_output; i++) {
+    bool in = i < g->n_input;
+    const char *name = g->value[in ? g->input[i] : g->output[i - g->n_input]].name;
+    if (strpbrk(name, " \n")) continue; /* the notation has no way to write it */
+    eao_text_printf(&t, "%s %s %s\n", in ? "input" : "output", name, name);
+  }
+  eao_fref r = t.failed || !t.p ? 0 : signature(w, s, "serving_default", t.p);
+  if (t.failed) w->b.status = EAO_NOMEM(w->ctx);
+  eao_text_deinit(&t);
+  return r;
+}
+
 eao_status eao_tfw_meta(eao_tfw *w, eao_tfw_sub *s, eao_fref *out_metadata,
                         eao_fref *out_signatures, eao_fref *out_description) {
   const eao_graph *g = s->g;
-  eao_fref *list = eao_alloc(w->ctx, 2 * (size_t)g->n_meta * sizeof *list), *sign;
+  eao_fref *list = eao_alloc(w->ctx, (2 * (size_t)g->n_meta + 1) * sizeof *list), *sign;
   uint32_t n = 0, n_sign = 0;
   eao_status st = EAO_OK;
   *out_metadata = *out_signatures = *out_description = 0;
@@ -114,6 +132,7 @@ eao_status eao_tfw_meta(eao_tfw *w, eao_tfw_sub *s, eao_fref *out_metadata,
     else if (!after(key, "tflite.") && strcmp(key, "labels") != 0)
       st = add_metadata(w, strncat(name, key, sizeof name - 5), text, &list[n++]);
   }
+  if (st == EAO_OK && !n_sign && (sign[0] = default_signature(w, s))) n_sign = 1;
   if (n) *out_metadata = eao_fbuild_refs(&w->b, list, n);
   if (n_sign) *out_signatures = eao_fbuild_refs(&w->b, sign, n_sign);
   eao_free(w->ctx, list);
