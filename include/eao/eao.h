@@ -204,12 +204,21 @@ typedef enum eao_quant_scheme {
   EAO_QUANT_INT8 = 0,     /* weights and activations int8 */
   EAO_QUANT_FP16,         /* weights f16, arithmetic float */
   EAO_QUANT_INT8_WEIGHTS, /* weights int8 with a scale per output channel, arithmetic float */
+  EAO_QUANT_MIXED,        /* int8, but float where that loses too much or does not pay */
   EAO_QUANT_COUNT
 } eao_quant_scheme;
-/* "int8", "fp16", "int8-weights". */
+/* "int8", "fp16", "int8-weights", "mixed". */
 const char *eao_quant_scheme_name(eao_quant_scheme s);
 /* The scheme of that name; false: there is none. */
 bool eao_quant_scheme_find(const char *name, eao_quant_scheme *out);
+
+/* A layer, or a conversion between float and int8, as a cost model sees it. */
+typedef struct eao_layer_work {
+  const char *name, *op;
+  uint64_t macs, out_elements;
+  bool integer;    /* in int8 */
+  bool conversion; /* of out_elements numbers */
+} eao_layer_work;
 
 typedef struct eao_quantize_opts {
   eao_quant_scheme scheme;
@@ -220,7 +229,12 @@ typedef struct eao_quantize_opts {
   uint32_t n_check;   /* of these, the last ones measure the error; 0: 32 (or n_samples) */
   eao_range_kind range;
   bool no_equalise, no_bias_correction, no_rounding; /* steps not to try */
-  bool integer_io;      /* inputs and outputs become int8; false: they stay float */
+  bool integer_io;  /* inputs and outputs become int8; false: they stay float */
+  double target_db; /* mixed: signal to noise ratio at the outputs to reach; 0: 30 */
+  /* mixed: time of a layer on the target, in any unit. NULL: multiply-adds, twice as fast in int8.
+   */
+  double (*layer_cost)(void *user, const eao_layer_work *w);
+  void *layer_cost_user;
   const char *const *keep_float; /* layers (names of nodes or of values) that stay float */
   uint32_t n_keep_float;
   bool integer_softmax; /* softmax in steps of 1/256, as full-integer targets need */
@@ -244,6 +258,11 @@ typedef struct eao_quantize_layer {
   const char *name;      /* of the value */
   const char *node, *op; /* of the node that makes it; node: as in the source, "" without a name */
   double sqnr_db;
+  uint32_t value;        /* in the quantised model */
+  const char *precision; /* element type of what it makes: "i8", "f32" */
+  /* Of mixed precision: */
+  double sensitivity_db; /* of the outputs with this layer alone quantised; NaN: not measured */
+  const char *why;       /* it has this precision; "" */
 } eao_quantize_layer;
 
 enum { EAO_QUANTIZE_STEPS_MAX = 16 };
@@ -256,6 +275,7 @@ typedef struct eao_quantize_report {
   uint32_t integer_nodes, float_nodes, conversions;
   uint32_t narrow_weights; /* constants that became f16 or int8, of the weight-only schemes */
   double sqnr_db;          /* of the result */
+  double cost, cost_int8, cost_float; /* mixed: of the result, and with every layer int8 or float */
   eao_range_kind range;
 } eao_quantize_report;
 

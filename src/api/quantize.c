@@ -4,7 +4,7 @@
 #include "api/api.h"
 #include "compress/quant/ptq.h"
 
-static const char *const schemes[EAO_QUANT_COUNT] = {"int8", "fp16", "int8-weights"};
+static const char *const schemes[EAO_QUANT_COUNT] = {"int8", "fp16", "int8-weights", "mixed"};
 
 const char *eao_quant_scheme_name(eao_quant_scheme s) {
   return (unsigned)s < EAO_QUANT_COUNT ? schemes[s] : "";

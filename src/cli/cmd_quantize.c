@@ -7,7 +7,7 @@
 #include "cli/audit.h"
 
 enum { SAMPLES_DEFAULT = 300, KEEP_MAX = 256 };
-#define SCHEMES "int8, fp16, int8-weights"
+#define SCHEMES "int8, fp16, int8-weights, mixed"
 
 /* Where calibration samples come from. */
 typedef struct source {
@@ -87,9 +87,13 @@ static int print_json(eao_cli *c, const eao_quantize_report *r, const eao_audit_
                           json_pack("{s:s, s:o, s:b}", "name", r->step[i].name, "sqnr_db",
                                     eao_cli_real(r->step[i].sqnr_db), "kept", r->step[i].kept));
   for (uint32_t i = 0; i < r->n_layer; i++)
-    json_array_append_new(layers, json_pack("{s:o, s:s, s:o}", "name",
-                                            eao_cli_string(r->layer[i].name), "op", r->layer[i].op,
-                                            "sqnr_db", eao_cli_real(r->layer[i].sqnr_db)));
+    json_array_append_new(layers, json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:s}", "name",
+                                            eao_cli_string(r->layer[i].name), "node",
+                                            eao_cli_string(r->layer[i].node), "op", r->layer[i].op,
+                                            "precision", r->layer[i].precision, "sqnr_db",
+                                            eao_cli_real(r->layer[i].sqnr_db), "sensitivity_db",
+                                            eao_cli_real(r->layer[i].sensitivity_db), "why",
+                                            r->layer[i].why));
   if (audit) json_object_set_new(j, "audit", eao_cli_audit_findings(audit));
   json_object_set_new(j, "ladder", steps);
   json_object_set_new(j, "layers", layers);
@@ -97,13 +101,18 @@ static int print_json(eao_cli *c, const eao_quantize_report *r, const eao_audit_
 }
 
 static void print_layers(eao_cli *c, const eao_quantize_report *r) {
-  static const char *const heads[] = {"layer", "op", ">SQNR dB"};
+  static const char *const heads[] = {"layer", "op", "type", ">SQNR dB", ">alone dB"};
   eao_cli_table *t = eao_cli_table_new(heads, EAO_CLI_COUNT(heads));
   for (uint32_t i = 0; i < r->n_layer; i++) {
     char name[EAO_CLI_TEXT];
     eao_cli_cell(t, "%s", eao_cli_short(r->layer[i].name, name));
     eao_cli_cell(t, "%s", r->layer[i].op);
+    eao_cli_cell(t, "%s", r->layer[i].precision);
     eao_cli_cell(t, "%.1f", r->layer[i].sqnr_db);
+    if (isnan(r->layer[i].sensitivity_db))
+      eao_cli_cell(t, "-");
+    else
+      eao_cli_cell(t, "%.1f", r->layer[i].sensitivity_db);
   }
   eao_cli_table_print(c, t);
   eao_cli_table_free(t);
@@ -125,6 +134,9 @@ static int print_table(eao_cli *c, const eao_quantize_report *r, const char *pat
   else
     printf("%u integer nodes, %u float, %u conversions", r->integer_nodes, r->float_nodes,
            r->conversions);
+  if (r->cost_float > 0)
+    printf(", %.2f of the float model's cost (all int8: %.2f)", r->cost / r->cost_float,
+           r->cost_int8 / r->cost_float);
   if (isnan(r->sqnr_db))
     printf("; error not measured (no data)\n");
   else
@@ -198,6 +210,7 @@ static int audit_source(source *s) {
 }
 
 static int run(eao_cli *c) {
+  double target_db = 0;
   int64_t samples = SAMPLES_DEFAULT, check = 0, seed = 0, threads = 0;
   source src = {.c = c};
   eao_quantize_opts o = {.sample = spread,
@@ -211,13 +224,14 @@ static int run(eao_cli *c) {
                          .progress_user = c};
   if (!eao_cli_integer(c, "samples", 1, 100000, &samples) ||
       !eao_cli_integer(c, "check", 1, 100000, &check) ||
+      !eao_cli_number(c, "target-db", 0, 200, &target_db) ||
       !eao_cli_integer(c, "threads", 1, 2, &threads) ||
       !eao_cli_integer(c, "seed", 0, INT32_MAX, &seed))
     return EAO_EXIT_USAGE;
   int code = range_of(c, &o.range);
   if (!code) code = scheme_of(c, &o.scheme);
   if (code) return code;
-  bool needs_data = o.scheme == EAO_QUANT_INT8;
+  bool needs_data = o.scheme == EAO_QUANT_INT8 || o.scheme == EAO_QUANT_MIXED;
   code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_ONE, &src.m);
   if (code) return code;
   code = open_source(c, &src, needs_data);
@@ -226,6 +240,7 @@ static int run(eao_cli *c) {
     if (src.d && samples > src.available) samples = src.available;
     o.n_samples = needs_data || eao_cli_get(c, "data", NULL) ? (uint32_t)samples : 0;
     o.n_check = (uint32_t)check;
+    o.target_db = target_db;
     o.threads = (uint32_t)threads;
     src.seed = (uint64_t)seed;
     char *text = strdup(eao_cli_get(c, "keep-float", ""));
@@ -247,7 +262,8 @@ static const eao_cli_option options[] = {
     {"output", "FILE", "(or -o FILE) write the quantised model here: .tflite, .onnx or .eao",
      false},
     {"scheme", "KIND",
-     "int8 (default): weights and activations; fp16, int8-weights: weights only, without data",
+     "int8 (default): weights and activations; mixed: int8, but float where int8 loses too\n"
+     "much or saves nothing; fp16, int8-weights: weights only, data optional",
      false},
     EAO_CLI_DATA_OPTIONS,
     {"samples", "N", "calibrate with N samples, spread over the data (default 300)", false},
@@ -259,6 +275,7 @@ static const eao_cli_option options[] = {
     {"no-audit", NULL, "do not look for faults of the data first (see eao audit)", false},
     {"no-equalise", NULL, "do not try cross-layer equalisation", false},
     {"no-bias-correction", NULL, "do not try bias correction", false},
+    {"target-db", "DB", "mixed: signal to noise at the outputs to reach (default 30)", false},
     {"keep-float", "A,B,...", "layers (names as --layers prints them) that stay float", false},
     {"no-rounding", NULL, "do not try rounding that compensates its errors", false},
     {"threads", "N", "1: calibrate on one thread (default: two; the results are the same)", false},

@@ -1,7 +1,9 @@
 /* The error of each layer of a quantised graph. */
+#include <math.h>
 #include <string.h>
 
 #include "compress/quant/measure.h"
+#include "compress/quant/ptq.h"
 
 typedef struct layers {
   eao_ctx *ctx;
@@ -34,12 +36,15 @@ static eao_status compare_layer(void *user, uint32_t sample, const eao_graph *g,
   return EAO_OK;
 }
 
-/* Clones keep value numbers: a value of the float graph is the one of the same number. */
+/* Clones keep value numbers: a value of the float graph is the one of the same number. Of values
+ * that stayed float only those of layers that might be integer count. */
 static void pair_values(layers *l, const eao_graph *plain) {
   for (eao_vid v = 0; v < plain->n_value; v++) {
     const eao_tensor *a = &plain->value[v].t, *b = &l->q->value[v].t;
-    bool same = a->dtype == EAO_F32 && !a->data && eao_dtype_is_int(b->dtype) && b->quant.n == 1 &&
-                l->q->value[v].producer != EAO_NONE;
+    eao_nid by = plain->value[v].producer;
+    bool integer = eao_dtype_is_int(b->dtype) && b->quant.n == 1;
+    bool same = a->dtype == EAO_F32 && !a->data && l->q->value[v].producer != EAO_NONE &&
+                (integer || (by != EAO_NONE && eao_ptq_is_weighted(plain, &plain->node[by])));
     l->pair[v] = same ? v : EAO_NONE;
   }
 }
@@ -55,7 +60,11 @@ static eao_status list_layers(const layers *l, eao_quantize_report *rep) {
     for (uint32_t k = 0; k < l->q->node[i].n_out; k++) {
       eao_vid v = l->q->node[i].out[k];
       if (v == EAO_NONE || !(l->e[v].signal > 0) || n == rep->n_layer) continue;
-      layer[n++] = (eao_quantize_layer){.name = l->q->value[v].name,
+      layer[n++] = (eao_quantize_layer){.value = v,
+                                        .why = "",
+                                        .precision = eao_dtype_name(l->q->value[v].t.dtype),
+                                        .sensitivity_db = (double)NAN,
+                                        .name = l->q->value[v].name,
                                         .node = l->q->node[i].name ? l->q->node[i].name : "",
                                         .op = eao_op_get(l->q->node[i].op)->name,
                                         .sqnr_db = eao_energy_db(l->e[v])};

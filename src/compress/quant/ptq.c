@@ -3,22 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "compress/quant/measure.h"
+#include "compress/quant/climb.h"
 #include "pass/pass.h"
 
-typedef struct run {
-  eao_ctx *ctx;
-  const eao_quantize_opts *o;
-  eao_quantize_report *report;
-  eao_graph *plain; /* prepared float graph */
-  eao_sweep_source source;
-  bool *keep_float; /* per node of plain */
-  eao_ptq_stats stats;
-  uint32_t n_check;
-  eao_ptq_check check;
-  eao_graph *best; /* the best quantised graph so far */
-  double best_db;
-} run;
+typedef eao_climb run;
 
 /* ---- steps ---- */
 
@@ -47,21 +35,15 @@ static eao_status round_means(run *r, eao_graph *g, eao_ptq_stats *stats, const 
   return eao_sweep_run(&w, g);
 }
 
-/* What a candidate has besides ranges. */
-typedef struct extras {
-  bool correct;
-  const eao_ptq_moments *moments;
-} extras;
-
-static eao_status build(run *r, eao_graph *g, eao_ptq_stats *stats, const extras *x,
-                        eao_range_kind range, eao_graph **out) {
+eao_status eao_climb_build(eao_climb *r, const bool *keep_float, const eao_climb_extras *x,
+                           eao_graph **out) {
   eao_ptq_plan p;
   *out = NULL;
-  EAO_TRY(eao_ptq_plan_init(&p, g, r->o, r->keep_float));
-  eao_status s = eao_ptq_plan_ranges(&p, g, stats, range);
-  if (s == EAO_OK && x->correct) s = round_means(r, g, stats, &p);
-  if (s == EAO_OK) s = eao_graph_clone(g, out);
-  if (s == EAO_OK) s = eao_ptq_convert(*out, &p, r->o, x->correct ? stats : NULL, x->moments);
+  EAO_TRY(eao_ptq_plan_init(&p, x->g, r->o, keep_float));
+  eao_status s = eao_ptq_plan_ranges(&p, x->g, x->stats, x->range);
+  if (s == EAO_OK && x->correct && !x->same_means) s = round_means(r, x->g, x->stats, &p);
+  if (s == EAO_OK) s = eao_graph_clone(x->g, out);
+  if (s == EAO_OK) s = eao_ptq_convert(*out, &p, r->o, x->correct ? x->stats : NULL, x->moments);
   eao_ptq_plan_deinit(&p);
   if (s != EAO_OK) {
     eao_graph_destroy(*out);
@@ -70,84 +52,101 @@ static eao_status build(run *r, eao_graph *g, eao_ptq_stats *stats, const extras
   return s;
 }
 
+void eao_climb_note(eao_climb *r, const char *name, double db, bool kept) {
+  if (r->report->n_step < EAO_QUANTIZE_STEPS_MAX)
+    r->report->step[r->report->n_step++] = (eao_quantize_step){name, db, kept};
+}
+
 /* Builds and measures a candidate; keeps it when it is the best so far. */
-static eao_status try_one(run *r, const char *name, eao_graph *g, eao_ptq_stats *stats,
-                          const extras *x, eao_range_kind range, bool *out_kept) {
+static eao_status try_one(run *r, const char *name, const eao_climb_extras *x, bool *out_kept) {
   eao_graph *q;
   double db;
-  EAO_TRY(build(r, g, stats, x, range, &q));
+  EAO_TRY(eao_climb_build(r, r->keep_float, x, &q));
   eao_status s = eao_ptq_check_run(&r->check, q, &db);
   bool kept = s == EAO_OK && (!r->best || db > r->best_db);
   if (kept) {
     eao_graph_destroy(r->best);
     r->best = q;
     r->best_db = db;
-    r->report->range = range;
+    r->now = *x;
+    r->report->range = x->range;
   } else {
     eao_graph_destroy(q);
   }
-  if (s == EAO_OK && r->report->n_step < EAO_QUANTIZE_STEPS_MAX)
-    r->report->step[r->report->n_step++] = (eao_quantize_step){name, db, kept};
+  if (s == EAO_OK) eao_climb_note(r, name, db, kept);
   *out_kept = kept;
   return s;
 }
 
-static eao_status try_ranges(run *r) {
+/* Min-max first, or the kind asked for; then, once biases are corrected, the others. */
+static eao_status try_ranges(run *r, bool first) {
   static const char *const names[] = {"naive (min-max)", "+ ranges (percentile 99.99)",
                                       "+ ranges (percentile 99.9)", "+ ranges (mse)",
                                       "+ ranges (kl)"};
+  int32_t wanted = r->o->range, from = wanted < 0 ? EAO_RANGE_MINMAX : wanted;
   bool kept;
-  for (int32_t k = 0; k < EAO_RANGE_COUNT; k++)
-    if (r->o->range < 0 || r->o->range == k)
-      EAO_TRY(try_one(r, names[k], r->plain, &r->stats, &(extras){0}, (eao_range_kind)k, &kept));
+  for (int32_t k = 0; k < EAO_RANGE_COUNT; k++) {
+    if (first != (k == from) || (wanted >= 0 && wanted != k)) continue;
+    eao_climb_extras x = r->now;
+    x.range = (eao_range_kind)k;
+    EAO_TRY(try_one(r, names[k], &x, &kept));
+  }
   return EAO_OK;
 }
 
+static eao_status try_correction(run *r) {
+  eao_climb_extras x = r->now;
+  bool kept;
+  x.correct = true;
+  return r->o->no_bias_correction ? EAO_OK : try_one(r, "+ bias correction", &x, &kept);
+}
+
 /* Ranges change with the weights, so calibration runs again. */
-static eao_status try_equalised(run *r, const extras *x) {
-  eao_graph *g;
+static eao_status try_equalised(run *r) {
+  eao_climb_extras x = r->now;
   eao_ptq_stats stats;
   uint32_t pairs;
   bool kept = false;
-  EAO_TRY(eao_graph_clone(r->plain, &g));
-  eao_status s = eao_ptq_equalise(g, &r->stats, &pairs);
+  if (r->o->no_equalise) return EAO_OK;
+  EAO_TRY(eao_graph_clone(r->plain, &x.g));
+  eao_status s = eao_ptq_equalise(x.g, &r->stats, &pairs);
   if (s != EAO_OK || pairs == 0) {
-    eao_graph_destroy(g);
+    eao_graph_destroy(x.g);
     return s;
   }
-  s = calibrate(r, g, &stats);
-  if (s == EAO_OK) s = try_one(r, "+ equalisation", g, &stats, x, r->report->range, &kept);
+  s = calibrate(r, x.g, &stats);
+  x.stats = &stats;
+  if (s == EAO_OK) s = try_one(r, "+ equalisation", &x, &kept);
   if (s == EAO_OK && kept) {
     eao_graph_destroy(r->plain);
     eao_ptq_stats_deinit(&r->stats);
-    r->plain = g;
+    r->plain = x.g;
     r->stats = stats;
+    r->now.stats = &r->stats;
     return EAO_OK;
   }
   if (s == EAO_OK) eao_ptq_stats_deinit(&stats);
-  eao_graph_destroy(g);
+  eao_graph_destroy(x.g);
   return s;
 }
 
-static eao_status gather_moments(run *r, eao_ptq_moments *m) {
+static eao_status gather_moments(run *r) {
   enum { SAMPLES_MAX = 256 };
   uint32_t n = r->o->n_samples < SAMPLES_MAX ? r->o->n_samples : SAMPLES_MAX;
-  EAO_TRY(eao_ptq_moments_init(m, r->plain, n));
-  eao_sweep w = {&r->source, "rounding", 0, n, 1, eao_ptq_moments_observe, {m}};
-  eao_status s = eao_sweep_run(&w, r->plain);
-  if (s != EAO_OK) eao_ptq_moments_deinit(m);
-  return s;
+  EAO_TRY(eao_ptq_moments_init(&r->moments, r->plain, n));
+  eao_sweep w = {&r->source, "rounding", 0, n, 1, eao_ptq_moments_observe, {&r->moments}};
+  return eao_sweep_run(&w, r->plain);
 }
 
 /* Rounding leaves the mean to the bias, so the two go together first. */
-static eao_status try_rounding(run *r, const extras *before) {
-  eao_ptq_moments m;
+static eao_status try_rounding(run *r) {
+  eao_climb_extras x = r->now;
   bool kept;
-  EAO_TRY(gather_moments(r, &m));
-  extras x = {.correct = !r->o->no_bias_correction || before->correct, .moments = &m};
-  eao_status s = try_one(r, "+ rounding", r->plain, &r->stats, &x, r->report->range, &kept);
-  eao_ptq_moments_deinit(&m);
-  return s;
+  if (r->o->no_rounding) return EAO_OK;
+  EAO_TRY(gather_moments(r));
+  x.correct = x.correct || !r->o->no_bias_correction;
+  x.moments = &r->moments;
+  return try_one(r, "+ rounding", &x, &kept);
 }
 
 /* ---- report ---- */
@@ -205,11 +204,6 @@ static eao_status remember(run *r) {
                             r->n_check);
 }
 
-static void note_step(run *r, const char *name, double db, bool kept) {
-  if (r->report->n_step < EAO_QUANTIZE_STEPS_MAX)
-    r->report->step[r->report->n_step++] = (eao_quantize_step){name, db, kept};
-}
-
 static eao_status try_narrow(run *r, const char *name, const eao_ptq_stats *stats,
                              const eao_ptq_moments *moments) {
   eao_graph *q;
@@ -222,7 +216,7 @@ static eao_status try_narrow(run *r, const char *name, const eao_ptq_stats *stat
                  "no float weights that could be stored in fewer bits");
   if (s == EAO_OK && r->n_check) s = eao_ptq_check_run(&r->check, q, &db);
   bool kept = s == EAO_OK && (!r->best || db > r->best_db);
-  if (s == EAO_OK && r->n_check) note_step(r, name, db, kept);
+  if (s == EAO_OK && r->n_check) eao_climb_note(r, name, db, kept);
   if (!kept) {
     eao_graph_destroy(q);
     return s;
@@ -243,31 +237,26 @@ static eao_status narrow(run *r) {
     EAO_TRY(try_narrow(r, "+ bias correction", &r->stats, NULL));
   }
   if (r->n_check && !r->o->no_rounding && r->stats.hist && r->o->scheme != EAO_QUANT_FP16) {
-    eao_ptq_moments m;
-    EAO_TRY(gather_moments(r, &m));
-    eao_status s = try_narrow(r, "+ rounding", &r->stats, &m);
-    eao_ptq_moments_deinit(&m);
-    EAO_TRY(s);
+    EAO_TRY(gather_moments(r));
+    EAO_TRY(try_narrow(r, "+ rounding", &r->stats, &r->moments));
   }
   count_nodes(r);
   return EAO_OK;
 }
 
 static eao_status climb(run *r) {
-  bool kept;
   EAO_TRY(calibrate(r, r->plain, &r->stats));
   EAO_TRY(remember(r));
-  EAO_TRY(try_ranges(r));
-  extras x = {0};
-  if (!r->o->no_bias_correction) {
-    EAO_TRY(try_one(r, "+ bias correction", r->plain, &r->stats, &(extras){.correct = true},
-                    r->report->range, &kept));
-    x.correct = kept;
-  }
-  if (!r->o->no_equalise) EAO_TRY(try_equalised(r, &x));
-  if (!r->o->no_rounding) EAO_TRY(try_rounding(r, &x));
+  r->now = (eao_climb_extras){.g = r->plain, .stats = &r->stats};
+  EAO_TRY(try_ranges(r, true));
+  EAO_TRY(try_correction(r));
+  EAO_TRY(try_ranges(r, false));
+  EAO_TRY(try_equalised(r));
+  EAO_TRY(try_rounding(r));
+  if (r->o->scheme == EAO_QUANT_MIXED) EAO_TRY(eao_climb_mix(r));
   uint32_t n = r->n_check < 4 ? r->n_check : 4;
   EAO_TRY(eao_ptq_layers(&r->source, r->plain, r->best, r->check.first, n, r->report));
+  if (r->o->scheme == EAO_QUANT_MIXED) eao_climb_explain(r);
   count_nodes(r);
   return EAO_OK;
 }
@@ -291,6 +280,8 @@ eao_status eao_ptq_run(const eao_graph *g, const eao_quantize_opts *o, eao_graph
   out_report->sqnr_db = r.best_db;
   eao_ptq_check_deinit(&r.check);
   eao_free(r.ctx, r.keep_float);
+  eao_free(r.ctx, r.omega);
+  if (r.moments.m) eao_ptq_moments_deinit(&r.moments);
   if (r.stats.hist) eao_ptq_stats_deinit(&r.stats);
   eao_graph_destroy(r.plain);
   if (s != EAO_OK) {

@@ -261,6 +261,114 @@ static void weights_only(void **state) {
   eao_ctx_destroy(ctx);
 }
 
+/* ---- channels of unequal ranges ---- */
+
+enum { WIDE = 16 };
+
+/* Three layers of 16 with ReLU between them; channel c between two layers is scaled by 2^power[c],
+ * which changes nothing of what the graph computes. */
+static eao_graph *chain(eao_ctx *ctx, int spread) {
+  static char text[16384];
+  eao_rng rng = {7};
+  double in_scale[WIDE], out_scale[WIDE];
+  char *p = text + sprintf(text, "graph \"chain\" {\n  value %%0 \"x\" f32[1,16]\n");
+  for (int i = 0; i < WIDE; i++) in_scale[i] = 1;
+  for (int l = 0; l < 3; l++) {
+    p += sprintf(p, "  const %%%d \"w%d\" f32[16,16] = ", 1 + l, l);
+    for (int o = 0; o < WIDE; o++) {
+      double u = eao_rng_f64(&rng) * 2 - 1;
+      out_scale[o] = l < 2 ? exp2(floor(u * spread)) : 1;
+      for (int i = 0; i < WIDE; i++) {
+        float w = (float)((eao_rng_f64(&rng) * 2 - 1) * out_scale[o] / in_scale[i]);
+        uint8_t b[4];
+        memcpy(b, &w, 4);
+        p += sprintf(p, "%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
+      }
+    }
+    memcpy(in_scale, out_scale, sizeof in_scale);
+    p += sprintf(p, "\n");
+  }
+  for (int l = 0; l < 3; l++) p += sprintf(p, "  value %%%d \"h%d\" f32[1,16]\n", 4 + l, l);
+  p += sprintf(p, "  input %%0\n");
+  for (int l = 0; l < 3; l++)
+    p += sprintf(p, "  fully_connected(%%%d, %%%d) -> %%%d {act=%s} \"fc%d\"\n", l ? 3 + l : 0,
+                 1 + l, 4 + l, l < 2 ? "relu" : "none", l);
+  sprintf(p, "  output %%6\n}\n");
+  return parse(ctx, text);
+}
+
+static eao_status any_numbers(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
+  static float x[WIDE];
+  eao_rng rng = {k + 1};
+  (void)user;
+  assert_int_equal(n_in, 1);
+  for (int i = 0; i < WIDE; i++) x[i] = (float)(eao_rng_f64(&rng) * 2 - 1);
+  in[0].data = x;
+  return EAO_OK;
+}
+
+static eao_quantize_report quantised(eao_ctx *ctx, eao_graph *g, const eao_quantize_opts *o) {
+  eao_graph *q = NULL;
+  eao_quantize_report rep;
+  if (eao_ptq_run(g, o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  rep.layer = NULL; /* goes with q */
+  eao_graph_destroy(q);
+  return rep;
+}
+
+/* What breaks a quantiser with one range a tensor costs this one next to nothing. */
+static void unequal_channels(void **state) {
+  (void)state;
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_quantize_opts o = {.sample = any_numbers, .n_samples = 64, .range = EAO_RANGE_BEST};
+  eao_graph *even = chain(ctx, 0), *uneven = chain(ctx, 6);
+  eao_quantize_report a = quantised(ctx, even, &o), b = quantised(ctx, uneven, &o);
+  assert_true(a.sqnr_db > 30);
+  assert_true(b.step[0].sqnr_db < 10); /* naive */
+  assert_true(b.sqnr_db > 30 && b.sqnr_db > a.sqnr_db - 4);
+  /* The same with one thread, to the last bit. */
+  o.threads = 1;
+  eao_quantize_report c = quantised(ctx, uneven, &o);
+  assert_true(c.sqnr_db == b.sqnr_db && c.n_step == b.n_step);
+  for (uint32_t i = 0; i < b.n_step; i++) assert_true(b.step[i].sqnr_db == c.step[i].sqnr_db);
+  eao_graph_destroy(even);
+  eao_graph_destroy(uneven);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
+/* Every layer int8 is not enough, some in float are; layers may also be named. */
+static void mixed_precision(void **state) {
+  (void)state;
+  static const char *const keep[] = {"fc1"}, *const none[] = {"fc9"};
+  eao_ctx *ctx = eao_ctx_create(NULL, NULL);
+  eao_graph *g = chain(ctx, 6), *q = NULL;
+  eao_quantize_opts o = {.sample = any_numbers,
+                         .n_samples = 64,
+                         .range = EAO_RANGE_MINMAX,
+                         .no_equalise = true,
+                         .no_rounding = true};
+  eao_quantize_report all = quantised(ctx, g, &o);
+  assert_int_equal(all.integer_nodes, 3);
+  o.scheme = EAO_QUANT_MIXED;
+  o.target_db = all.sqnr_db + 3;
+  eao_quantize_report mixed = quantised(ctx, g, &o);
+  assert_true(mixed.sqnr_db > all.sqnr_db);
+  assert_true(mixed.float_nodes > 0 && mixed.float_nodes < 3);
+  assert_true(mixed.cost > mixed.cost_int8);
+  o.scheme = EAO_QUANT_INT8;
+  o.keep_float = keep;
+  o.n_keep_float = 1;
+  eao_quantize_report named = quantised(ctx, g, &o);
+  assert_int_equal(named.float_nodes, 1);
+  assert_int_equal(named.conversions, 4);
+  o.keep_float = none;
+  assert_int_equal(eao_ptq_run(g, &o, &q, &named), EAO_ERR_ARG);
+  eao_graph_destroy(g);
+  assert_int_equal(ctx->heap_bytes, 0);
+  eao_ctx_destroy(ctx);
+}
+
 static eao_status broken(void *user, uint32_t k, eao_tensor *in, uint32_t n_in) {
   (void)user, (void)in, (void)n_in;
   return k < 2 ? two_numbers(NULL, k, in, n_in) : EAO_ERR_IO;
@@ -283,8 +391,10 @@ static void failures(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand),      cmocka_unit_test(integer_io),
-                                     cmocka_unit_test(islands),      cmocka_unit_test(equalised),
-                                     cmocka_unit_test(weights_only), cmocka_unit_test(failures)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(by_hand),         cmocka_unit_test(integer_io),
+      cmocka_unit_test(islands),         cmocka_unit_test(equalised),
+      cmocka_unit_test(weights_only),    cmocka_unit_test(unequal_channels),
+      cmocka_unit_test(mixed_precision), cmocka_unit_test(failures)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
