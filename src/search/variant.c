@@ -71,7 +71,8 @@ static bool parse_report(eao_variant *v, const char *p, size_t n) {
     double db = strtod(line, &rest);
     char *op = *rest ? rest + 1 : rest, *node = cut(op), *name = node ? cut(node) : NULL;
     if (!name) return false;
-    layer[i] = (eao_quantize_layer){name, node, op, db};
+    layer[i] = (eao_quantize_layer){
+        .name = name, .node = node, .op = op, .sqnr_db = db, .precision = "", .why = ""};
   }
   return layer != NULL;
 }
