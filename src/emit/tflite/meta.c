@@ -93,11 +93,14 @@ static eao_fref signature(eao_tfw *w, const eao_tfw_sub *s, const char *key, con
   return eao_fbuild_table(&w->b);
 }
 
-/* A file without one gets the usual signature, all inputs and outputs by their names: LiteRT's
- * signature runners and tools built on them want one. */
+/* A model that comes from ONNX gets the usual signature, all inputs and outputs by their names:
+ * LiteRT's signature runners and tools built on them want one. TFLite files keep what they had. */
 static eao_fref default_signature(eao_tfw *w, const eao_tfw_sub *s) {
   const eao_graph *g = s->g;
   eao_text t;
+  bool from_onnx = false;
+  for (uint32_t i = 0; i < g->n_meta; i++) from_onnx = from_onnx || after(g->meta[i].key, "onnx.");
+  if (!from_onnx) return 0;
   eao_text_init(&t, w->ctx);
   for (uint32_t i = 0; i < g->n_input + g->n_output; i++) {
     bool in = i < g->n_input;
