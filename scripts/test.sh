@@ -53,6 +53,7 @@ check "format" make -s format-check
 suite release
 suite asan -LE slow
 suite clang -LE slow
+check "the same packages from gcc and clang" tests/determinism.sh build/release/eao build/clang/eao
 suite fuzz -R _fresh
 for arch in aarch64 riscv64 armv7; do
   grep -q "\"$arch\"" CMakePresets.json && suite "$arch" -LE slow

@@ -42,6 +42,9 @@ void eao_ctx_destroy(eao_ctx *ctx);
 /* Text of the last failure: what, where, what to do. "" if none. Borrowed until the next failure.
  */
 const char *eao_ctx_message(const eao_ctx *ctx);
+/* A file that is written goes to this open descriptor instead of to its path, for processes that
+ * may not make files; its name is then the caller's business. -1: to its path. */
+void eao_ctx_set_output(eao_ctx *ctx, int fd);
 /* Called for each warning; default: none. */
 void eao_ctx_on_warning(eao_ctx *ctx, void (*fn)(void *user, const char *text), void *user);
 

@@ -32,6 +32,7 @@ struct eao_ctx {
   uint64_t heap_bytes, heap_peak_bytes;
   void (*warn)(void *user, const char *text);
   void *warn_user;
+  int output_fd; /* takes the content of files that are written; -1: they are made by name */
   char message[1024];
 };
 

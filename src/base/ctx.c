@@ -25,6 +25,7 @@ eao_ctx *eao_ctx_create(const eao_allocator *allocator, const eao_limits *limits
   if (!ctx) return NULL;
   memset(ctx, 0, sizeof *ctx);
   ctx->allocator = a;
+  ctx->output_fd = -1;
   if (limits) ctx->limits = *limits;
   eao_limits *l = &ctx->limits;
   if (!l->max_tensor_bytes) l->max_tensor_bytes = (uint64_t)2 << 30;
@@ -45,6 +46,10 @@ bool eao_ctx_is_shareable(const eao_ctx *ctx) {
 
 const char *eao_ctx_message(const eao_ctx *ctx) {
   return ctx->message;
+}
+
+void eao_ctx_set_output(eao_ctx *ctx, int fd) {
+  ctx->output_fd = fd;
 }
 
 void eao_ctx_on_warning(eao_ctx *ctx, void (*fn)(void *user, const char *text), void *user) {

@@ -81,6 +81,12 @@ eao_status eao_file_write(eao_ctx *ctx, const char *path, const void *data, size
 
 eao_status eao_file_write_parts(eao_ctx *ctx, const char *path, const eao_span *part,
                                 uint32_t n_part) {
+  if (ctx->output_fd >= 0) {
+    eao_status s = EAO_OK;
+    for (uint32_t i = 0; s == EAO_OK && i < n_part; i++)
+      s = write_all(ctx, ctx->output_fd, path, part[i].p, part[i].n);
+    return s;
+  }
   size_t cap = strlen(path) + 16;
   char *tmp = eao_alloc(ctx, cap);
   if (!tmp) return EAO_NOMEM(ctx);

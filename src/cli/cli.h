@@ -57,6 +57,10 @@ typedef struct eao_cli_command {
   size_t n_examples;
   const char *exits; /* which exit codes besides 0, 2 and 6 it has and why, one a line */
   int (*run)(eao_cli *c);
+  /* May run in a sandbox (cli/sandbox.h): it writes one file at most, the one that this returns
+   * (NULL: none). NULL: it may not. */
+  const char *(*output)(const eao_cli *c);
+  bool sandbox; /* without being asked to */
 } eao_cli_command;
 
 enum { EAO_CLI_ARGS_MAX = 8, EAO_CLI_VALUES_MAX = 256, EAO_CLI_BINDS_MAX = 64 };
@@ -70,6 +74,8 @@ struct eao_cli {
     const char *name, *value;
   } value[EAO_CLI_VALUES_MAX];
   int n_values;
+  bool sandboxed;       /* no files can be made by name */
+  int output_fd;        /* in a sandbox: takes the output; -1: none */
   bool json;            /* --json: stdout is one JSON document */
   bool color;           /* stdout may have colour */
   bool tty_error;       /* stderr is a terminal: progress may be shown */
@@ -225,6 +231,12 @@ typedef struct eao_cli_inputs {
 /* Inputs of m from the options above. Exit code; 0 when done. */
 int eao_cli_inputs_make(eao_cli *c, eao_model *m, eao_cli_inputs *out);
 void eao_cli_inputs_free(eao_cli *c, eao_cli_inputs *in);
+
+#define EAO_CLI_SANDBOX_OPTIONS                                                                    \
+  {"sandbox", NULL, "read the model in a child process that may do hardly anything else", false},  \
+  {                                                                                                \
+    "no-sandbox", NULL, "read it in this process", false                                           \
+  }
 
 /* Help of one command, of the program. */
 void eao_cli_help(FILE *to, const eao_cli_command *cmd);

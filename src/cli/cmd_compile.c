@@ -168,6 +168,10 @@ static int run(eao_cli *c) {
   return code;
 }
 
+static const char *output(const eao_cli *c) {
+  return eao_cli_get(c, "output", NULL);
+}
+
 static const eao_cli_option options[] = {
     {"output", "FILE",
      "(or -o FILE) write the package here, usually *.eao; without it only the\n"
@@ -185,7 +189,8 @@ static const eao_cli_option options[] = {
     {"golden", NULL, "carry a known-good run for the device's self-test", false},
     {"html", "FILE", "write the memory plan as a picture, one page for any browser", false},
     {"explain", NULL, "say what each pass did and why each step is as it is", false},
-    EAO_CLI_SHAPE_OPTION};
+    EAO_CLI_SHAPE_OPTION,
+    EAO_CLI_SANDBOX_OPTIONS};
 
 static const eao_cli_example examples[] = {
     {"compile model.tflite -o model.eao", "a package for this machine"},
@@ -211,4 +216,5 @@ const eao_cli_command eao_cmd_compile = {
     .n_examples = EAO_CLI_COUNT(examples),
     .exits = "4  the model is invalid\n5  something in it cannot be compiled",
     .run = run,
+    .output = output,
 };

@@ -31,8 +31,13 @@ static int run(eao_cli *c) {
   return code;
 }
 
+static const char *output(const eao_cli *c) {
+  return c->arg[1];
+}
+
 static const eao_cli_option options[] = {
     EAO_CLI_SHAPE_OPTION,
+    EAO_CLI_SANDBOX_OPTIONS,
     {"as-is", NULL, "from ONNX to TFLite: node by node, without the rewrites", false},
 };
 
@@ -59,4 +64,6 @@ const eao_cli_command eao_cmd_convert = {
     .n_examples = EAO_CLI_COUNT(examples),
     .exits = "4  the model is invalid\n5  something has no equivalent in the other format",
     .run = run,
+    .output = output,
+    .sandbox = true,
 };

@@ -213,12 +213,17 @@ static int run(eao_cli *c) {
   return code;
 }
 
+static const char *output(const eao_cli *c) {
+  return eao_cli_get(c, "html", NULL);
+}
+
 static const eao_cli_option options[] = {
     {"text", NULL, "print the graph as text: every value, node and attribute", false},
     {"full", NULL, "with --text: long constants too, so that the text can be read back", false},
     {"html", "FILE", "write a picture of the graph to zoom into, one page for any browser", false},
     {"passes", NULL, "what each pass of the compiler does to the graph: nodes, MACs, bytes", false},
     EAO_CLI_SHAPE_OPTION,
+    EAO_CLI_SANDBOX_OPTIONS,
 };
 
 static const eao_cli_example examples[] = {
@@ -246,4 +251,6 @@ const eao_cli_command eao_cmd_inspect = {
     .n_examples = EAO_CLI_COUNT(examples),
     .exits = "4  the model is invalid\n5  the model uses something EAO does not support",
     .run = run,
+    .output = output,
+    .sandbox = true,
 };

@@ -501,6 +501,8 @@ static int run(eao_cli *c) {
   for (size_t i = 0; i < EAO_CLI_COUNT(one_run); i++)
     if (eao_cli_has(c, "check") && eao_cli_has(c, one_run[i]))
       return eao_cli_usage(c, "--check brings its own inputs: leave out --%s", one_run[i]);
+  if (c->sandboxed && eao_cli_has(c, "output-dir"))
+    return eao_cli_usage(c, "--output-dir cannot be used with --sandbox");
   const char *kind = eao_cli_get(c, "engine", "interp");
   bool fast = strcmp(kind, "interp") != 0;
   if (fast && eao_cli_has(c, "check")) return eao_cli_usage(c, "--check runs on the interpreter");
@@ -517,6 +519,12 @@ static int run(eao_cli *c) {
   return code;
 }
 
+/* Its outputs are several files: none in a sandbox. */
+static const char *output(const eao_cli *c) {
+  (void)c;
+  return NULL;
+}
+
 static const eao_cli_option options[] = {
     EAO_CLI_INPUT_OPTIONS,
     EAO_CLI_SHAPE_OPTION,
@@ -525,6 +533,7 @@ static const eao_cli_option options[] = {
      "model can be; compiled models are kept in $XDG_CACHE_HOME/eao",
      false},
     {"no-cache", NULL, "compile anew, and keep nothing", false},
+    EAO_CLI_SANDBOX_OPTIONS,
     {"output-dir", "DIR",
      "write each output to DIR/<name>.npy (characters that are not safe in a\n"
      "file name become _)",
@@ -567,4 +576,5 @@ const eao_cli_command eao_cmd_run = {
     .exits = "1  with --check: an output is not as expected\n4  the model or an input is invalid\n"
              "5  the model uses something EAO does not support",
     .run = run,
+    .output = output,
 };

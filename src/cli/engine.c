@@ -60,7 +60,7 @@ static int open_any(eao_cli *c, const char *path, const char *kind, eao_cli_engi
   int code = eao_cli_load(c, path, EAO_CLI_DIMS_TRY_ONE, &e->model);
   if (code) return code;
   if (interp || package) return open_runner(c, e, package ? "compiled" : "interp");
-  eao_status s = eao_cli_has(c, "no-cache")
+  eao_status s = eao_cli_has(c, "no-cache") || c->sandboxed
                      ? eao_model_compile(e->model, NULL, &e->compiled)
                      : eao_model_compile_cached(e->model, NULL, &e->compiled, NULL);
   if (s == EAO_OK) return open_session(c, e);

@@ -436,7 +436,13 @@ static void free_pictures(page *g) {
 }
 
 /* Completely or not at all: under another name first. */
-static bool write_file(const char *path, const char *text, size_t n) {
+static bool write_file(const eao_cli *c, const char *path, const char *text, size_t n) {
+  for (size_t at = 0; c->output_fd >= 0;) {
+    ssize_t k = write(c->output_fd, text + at, n - at);
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) return n == at;
+    at += (size_t)k;
+  }
   char tmp[4096];
   if ((size_t)snprintf(tmp, sizeof tmp, "%s.part", path) >= sizeof tmp) {
     errno = ENAMETOOLONG;
@@ -462,7 +468,7 @@ static int write_page(page *g, const char *path) {
     put_page(g);
     ok = !ferror(g->to) && !g->failed;
     if (g->failed) errno = ENOMEM;
-    ok = fclose(g->to) == 0 && ok && write_file(path, text, n);
+    ok = fclose(g->to) == 0 && ok && write_file(g->c, path, text, n);
   }
   if (!ok)
     fprintf(stderr, "eao %s: cannot write '%s': %s\n", g->c->cmd->name, path, strerror(errno));

@@ -1,10 +1,12 @@
 /* eao: finds the command, checks its options, runs it. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/sandbox.h"
 
 #define EAO_COMMAND(name) extern const eao_cli_command eao_cmd_##name;
 #include "cli/commands.def"
@@ -104,6 +106,41 @@ static int parse(eao_cli *c, int argc, char **argv) {
   return 0;
 }
 
+static int run_in_child(void *user, int fd) {
+  eao_cli *c = user;
+  c->sandboxed = true;
+  c->output_fd = fd;
+  eao_ctx_set_output(c->ctx, fd);
+  return c->cmd->run(c);
+}
+
+/* In a sandbox where that is wanted and can be. */
+static int run_guarded(eao_cli *c) {
+  bool asked = eao_cli_has(c, "sandbox");
+  if (!c->cmd->output || eao_cli_has(c, "no-sandbox") || (!asked && !c->cmd->sandbox))
+    return c->cmd->run(c);
+  eao_sandbox_job job = {.output = c->cmd->output(c), .run = run_in_child, .user = c};
+  int code;
+  switch (eao_sandbox_run(&job, &code)) {
+  case EAO_SANDBOX_DONE: return code;
+  case EAO_SANDBOX_FAILED:
+    fprintf(stderr, "eao %s: cannot write '%s': %s\n", c->cmd->name,
+            job.output ? job.output : "the output", strerror(errno));
+    return EAO_EXIT_SYSTEM;
+  case EAO_SANDBOX_KILLED:
+    fprintf(
+        stderr,
+        "eao %s: '%s': the process that read it was ended by signal %d (%s): a damaged or hostile "
+        "file, and an error in eao\n",
+        c->cmd->name, c->arg[0], code, strsignal(code));
+    return EAO_EXIT_INPUT;
+  case EAO_SANDBOX_UNAVAILABLE: break;
+  }
+  if (!asked) return c->cmd->run(c);
+  fprintf(stderr, "eao %s: --sandbox: not available on this system\n", c->cmd->name);
+  return EAO_EXIT_SYSTEM;
+}
+
 static int run_command(eao_cli *c, int argc, char **argv) {
   int code = parse(c, argc, argv);
   if (code) return code;
@@ -122,7 +159,7 @@ static int run_command(eao_cli *c, int argc, char **argv) {
     return EAO_EXIT_SYSTEM;
   }
   eao_ctx_on_warning(c->ctx, eao_cli_warn, c);
-  code = c->cmd->run(c);
+  code = run_guarded(c);
   eao_ctx_destroy(c->ctx);
   return code;
 }
@@ -175,6 +212,7 @@ static int dispatch(int argc, char **argv) {
   const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
   bool color_ok = !(no_color && no_color[0]) && term && strcmp(term, "dumb") != 0;
   eao_cli c = {.cmd = cmd,
+               .output_fd = -1,
                .color = color_ok && isatty(STDOUT_FILENO),
                .tty_error = isatty(STDERR_FILENO) != 0};
   return run_command(&c, argc - 2, argv + 2);

@@ -52,7 +52,7 @@ static eao_status fold(eao_rewrite *r, eao_node *n, const eao_op_desc *d, uint64
       s = eao_tensor_nbytes(r->ctx, &out[i], &bytes);
       v->t = out[i];
       v->t.quant = q;
-      v->t.data = eao_arena_dup(&g->root->arena, out[i].data, bytes ? (size_t)bytes : 1);
+      v->t.data = eao_arena_dup(&g->root->arena, out[i].data, (size_t)bytes);
       v->producer = EAO_NONE;
       if (!v->t.data) s = EAO_NOMEM(r->ctx);
     }

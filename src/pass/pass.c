@@ -149,7 +149,7 @@ eao_status eao_rewrite_constant(eao_rewrite *r, const eao_tensor *t, eao_vid *ou
   uint64_t bytes;
   EAO_TRY(eao_tensor_nbytes(r->ctx, t, &bytes));
   eao_tensor copy = *t;
-  copy.data = eao_arena_dup(&r->g->root->arena, t->data, (size_t)bytes ? (size_t)bytes : 1);
+  copy.data = eao_arena_dup(&r->g->root->arena, t->data, (size_t)bytes);
   if (!copy.data) return EAO_NOMEM(r->ctx);
   return eao_graph_add_value(r->g, "", &copy, out);
 }

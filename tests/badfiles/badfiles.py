@@ -77,9 +77,39 @@ def verdicts(kind):
     return {(r[0], r[1]): r[2] for r in rows}
 
 
-# Where EAO and the judge differ, and why that is right: (kind, pattern of "family base message", reason).
-LENIENT = []
-STRICT = []
+# Where EAO and the judges differ, and why that is right: (kind, pattern, reason). Accepted, by family:
+LENIENT = [
+    ("onnx", r"^byte_inverted", "a byte of a name or a number may well be another one"),
+    ("onnx", r"^Attribute\.type:", "the field that is there tells the type, as before IR version 2"),
+    ("onnx", r"^Attribute\.g:doubled", "of a doubled field the last counts, as protobuf says"),
+    ("onnx", r"^Model\.ir_version:", "fields are read as they are, whatever the version"),
+    ("onnx", r"^Attribute\.s:long", "a text ends at its NUL"),
+    ("onnx", r"^(Type\.tensor_type|TensorType\.elem_type):", "types of outputs are inferred, not believed"),
+    ("onnx", r"^Function\.(output:doubled|opset_import:)", "a function without opsets has the model's"),
+    ("onnx", r"^Attribute\.i:", "sizes that the weights tell need not be said"),
+    ("tflite", r"^byte_inverted", "a byte of a name or a number may well be another one"),
+    ("tflite", r"^OperatorCode\.version:", "options are read by their fields, whatever the version"),
+    ("tflite", r"^(SubGraph|Metadata|Tensor)\.name:", "names are read as far as they reach; a broken one is no name"),
+    ("tflite", r"length_(plus_one|thirty_two) ", "entries that nothing refers to are not looked at"),
+    ("tflite", r"(in_vtable_(odd|max)|misaligned|offset_one) ", "numbers are read byte by byte: alignment does not matter"),
+    ("tflite", r"^Tensor\.shape:element_|^Any\.field\d:max", "extents are inferred; what the operator does not read may be anything"),
+    ("tflite", r"^Quantization\.zero_point:(dropped|length_zero)", "without zero points they are 0"),
+    ("tflite", r"^Quantization\.scale:element_", "a tiny scale is a scale"),
+    ("tflite", r"^Metadata\.name", "metadata that is not understood is passed over"),
+]
+# Refused, by message:
+STRICT = [
+    ("onnx", r"contains a NUL|wrong wire type", "texts end at a NUL in C; fields have one wire type"),
+    ("onnx", r"weights|channels|kernel\[|transB|extent|too many elements|perm|equation|bounds|broadcast|rank",
+     "the judges look at shapes and attributes only as far as they need them"),
+    ("onnx", r"has no output|does not exist|produces|two nodes|cycle|\+ 'mul'|'mul'|defined twice|more than once",
+     "a model without an output or with a dangling name computes nothing"),
+    ("tflite", r"impossible size|outside its table|ends outside the file", "every table is checked, also where the verifier passes over it"),
+    ("tflite", r"options of another operator|window|kernel\[|strides|perm|multiplier|channels|must be|cannot be|too many",
+     "LiteRT reads options as another operator's, or finds out when it runs"),
+    ("tflite", r"nothing produces it|needs \d|is used before|both produce|no tensor|output|twice", "a tensor without a source holds what was in memory"),
+    ("tflite", r"scale|zero point", "a scale is a positive number; a zero point lies within its type"),
+]
 
 
 def limits():

@@ -170,6 +170,29 @@ test_inspect() {
   says out '^graph ' 'conv\(' 'output %'
 }
 
+test_sandbox() {
+  local m=$data/classifier/model.onnx o=$tmp/sandbox
+  expect 0 "$eao" inspect "$m" --no-sandbox --json
+  cp "$tmp/out" "$tmp/plain"
+  "$eao" inspect "$m" --sandbox --json >"$tmp/out" 2>"$tmp/err" || {
+    says err 'not available' # builds with sanitizers
+    return
+  }
+  is 'the same output' "$(cat "$tmp/out")" "$(cat "$tmp/plain")"
+  expect 0 "$eao" convert "$m" "$o.tflite" --sandbox
+  expect 0 "$eao" convert "$m" "$o.plain.tflite" --no-sandbox
+  is 'the same file' "$(cksum <"$o.tflite")" "$(cksum <"$o.plain.tflite")"
+  expect 0 "$eao" compile "$m" --sandbox -o "$o.eao"
+  expect 0 "$eao" run "$o.eao" --sandbox
+  expect 0 "$eao" inspect "$m" --sandbox --html "$o.html"
+  head -c 300 "$m" >"$tmp/cut.onnx"
+  expect 4 "$eao" convert "$tmp/cut.onnx" "$o.none.tflite" --sandbox
+  expect 6 "$eao" convert "$m" "$tmp/no-such-folder/x.onnx" --sandbox
+  expect 2 "$eao" run "$m" --sandbox --output-dir "$tmp/d"
+  is 'nothing else left' "$(cd "$tmp" && echo sandbox*)" \
+    'sandbox.eao sandbox.html sandbox.plain.tflite sandbox.tflite'
+}
+
 test_html() {
   expect 0 "$eao" inspect "$data/classifier/model.onnx" --html "$tmp/g.html"
   cp "$tmp/g.html" "$tmp/out"

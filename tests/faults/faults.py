@@ -68,6 +68,11 @@ class Tester:
         self.env = dict(os.environ, LC_ALL="C", TMPDIR=str(tmp), ASAN_OPTIONS="exitcode=99:detect_leaks=1:allocator_may_return_null=1",
                         UBSAN_OPTIONS="exitcode=99:print_stacktrace=1")
 
+    def words(self, args, out):
+        """The command line. The wrapped calls count in their own process: no child."""
+        alone = ["--no-sandbox"] if args[0] in ("inspect", "convert") else []
+        return [str(out) if x == "OUT" else x for x in args] + alone
+
     def run(self, args, out, fault=None, **kw):
         env = dict(self.env)
         if self.a.preload:
@@ -76,7 +81,7 @@ class Tester:
             env["EAO_FAULT"] = fault
         else:
             env["EAO_FAULT_COUNTS"] = str(self.tmp / "counts")
-        args = [str(out) if x == "OUT" else x for x in args]
+        args = self.words(args, out)
         return subprocess.run([self.a.eao, *args], capture_output=True, env=env, timeout=120, **kw)
 
     def fail(self, what, r, why):
@@ -135,7 +140,7 @@ class Tester:
         """Full disk, bound on the size of files, folder that cannot be written."""
         with open("/dev/full", "wb") as full:
             r = subprocess.run(
-                [self.a.eao, *[str(out) if x == "OUT" else x for x in args]], stdout=full, stderr=subprocess.PIPE,
+                [self.a.eao, *self.words(args, out)], stdout=full, stderr=subprocess.PIPE,
                 env=self.env, timeout=120)
             r.stdout = b""
         self.runs += 1
