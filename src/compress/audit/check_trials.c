@@ -166,9 +166,11 @@ static eao_status look_at_output(audit_trials *t) {
   if (!a->set.n_ok) return EAO_OK;
   uint32_t k = 0;
   while (!a->set.sample[k].ok) k++;
-  if (eao_dataset_input(a->set.d, a->set.sample[k].at, &t->type, &in) != EAO_OK)
+  eao_status s = eao_dataset_input(a->set.d, a->set.sample[k].at, &t->type, &in);
+  if (s == EAO_ERR_NOMEM) return s;
+  if (s != EAO_OK)
     return audit_unchecked(a, "the model with these samples: %s", eao_ctx_message(a->ctx));
-  eao_status s = a->o.run->run(a->o.run->user, &in, &out);
+  s = a->o.run->run(a->o.run->user, &in, &out);
   eao_tensor_destroy(a->ctx, &in);
   if (s != EAO_OK) return s;
   double sum = 0;

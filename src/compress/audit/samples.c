@@ -109,13 +109,16 @@ eao_status audit_read(audit *a, audit_set *set, eao_dataset *d, uint32_t most) {
   if (!set->sample) return EAO_NOMEM(a->ctx);
   listener l = {.fn = a->ctx->warn, .user = a->ctx->warn_user};
   eao_ctx_on_warning(a->ctx, hear, &l); /* a decoder that warns has met a damaged file */
-  for (uint32_t k = 0; k < set->n; k++) {
+  eao_status read = EAO_OK;
+  /* Missing memory is no fault of the sample. */
+  for (uint32_t k = 0; k < set->n && read != EAO_ERR_NOMEM; k++) {
     audit_sample *s = &set->sample[k];
     eao_tensor t;
     s->at = eao_dataset_spread(set->info.n, k);
     s->label = eao_dataset_label(d, s->at);
     uint32_t heard = l.heard;
-    if (eao_dataset_sample(d, s->at, &t) == EAO_OK) {
+    read = eao_dataset_sample(d, s->at, &t);
+    if (read == EAO_OK) {
       if (l.heard == heard) look(set, &t, s);
       eao_tensor_destroy(a->ctx, &t);
     }
@@ -123,7 +126,7 @@ eao_status audit_read(audit *a, audit_set *set, eao_dataset *d, uint32_t most) {
     audit_progress(a, "reading samples", k + 1, set->n);
   }
   eao_ctx_on_warning(a->ctx, l.fn, l.user);
-  return EAO_OK;
+  return read == EAO_ERR_NOMEM ? read : EAO_OK;
 }
 
 void audit_set_deinit(audit *a, audit_set *set) {
