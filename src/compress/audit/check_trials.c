@@ -150,6 +150,9 @@ static eao_status try_all(audit_trials *t) {
   t->a->top1 = t->now.top1;
   if (t->by_label) EAO_TRY(audit_check_labels(t, &t->now));
   EAO_TRY(note_trial(t, EAO_AUDIT_COUNT, "as described", &t->now, 0));
+  if (audit_has(t->a, EAO_AUDIT_SINGLE_CLASS))
+    return audit_unchecked(t->a,
+                           "preprocessing: one class is easily guessed however it is prepared");
   if (audit_has(t->a, EAO_AUDIT_LABEL_ORDER))
     return audit_unchecked(t->a, "preprocessing: the order of the classes comes first");
   for (int r = 0; r < ROUNDS && found; r++) EAO_TRY(round_of_trials(t, &tried, &found));

@@ -306,7 +306,7 @@ static eao_status check_unusual(audit *a, uint32_t *pick) {
                    audit_names(a, set, pick, n));
   n = s == EAO_OK ? over_exposed(set, work, pick) : 0;
   if (n)
-    s = audit_find(a, EAO_AUDIT_SATURATED, n * 50 >= set->n ? EAO_AUDIT_WARNING : EAO_AUDIT_NOTE,
+    s = audit_find(a, EAO_AUDIT_SATURATED, n * 25 >= set->n ? EAO_AUDIT_WARNING : EAO_AUDIT_NOTE,
                    0.9, "look at these samples: what was clipped when they were made is lost",
                    "%u of %u have much more numbers at the end of the scale than the others: %s", n,
                    set->n, audit_names(a, set, pick, n));
