@@ -14,3 +14,5 @@ set_tests_properties(install PROPERTIES LABELS slow)
 # libeao as one source file and one header.
 add_custom_target(single_file COMMAND ${PROJECT_SOURCE_DIR}/tools/amalgamate
   ${PROJECT_BINARY_DIR}/single)
+add_test(NAME pack COMMAND ${PROJECT_SOURCE_DIR}/tests/pack_test.sh $<TARGET_FILE:eao>
+                           ${PROJECT_SOURCE_DIR})

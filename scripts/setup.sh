@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc libc6-dev make cmake ninja-build pkg-config libjansson-dev libfyaml-dev
-  libjpeg62-turbo-dev libpng-dev zlib1g-dev libsndfile1-dev libcmocka-dev"
+  libjpeg62-turbo-dev libpng-dev zlib1g-dev libzstd-dev libsndfile1-dev libcmocka-dev"
 check="clang clang-format clang-tidy libclang-rt-14-dev ccache libonnx-testdata
   dataset-fashion-mnist python3 python3-venv qemu-user gcc-aarch64-linux-gnu
   gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross libc6-dev-riscv64-cross

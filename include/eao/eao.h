@@ -440,6 +440,11 @@ typedef struct eao_pass_run {
   eao_model_stats before, after;
 } eao_pass_run;
 
+/* A package compressed for transport, as one zstd frame, and back. unpack refuses with
+ * EAO_ERR_FORMAT what is damaged, no package, or claims to become more than 1000 times as large. */
+eao_status eao_package_pack(eao_ctx *ctx, const char *package, const char *out_path);
+eao_status eao_package_unpack(eao_ctx *ctx, const char *path, const char *out_path);
+
 /* C source of a kernel table (eao/link.h) with what n packages need, of any ISA, for programs that
  * carry no other kernels. Free *out with eao_text_free. */
 eao_status eao_kernel_table_text(eao_ctx *ctx, const char *const *package, uint32_t n, char **out);
