@@ -7,7 +7,7 @@
 #include "search/search.h"
 
 void eao_point_describe(const eao_search *s, const eao_point *p, eao_candidate *c) {
-  static const char *const what[EAO_MEMORY_COUNT] = {"streamed", "streamed where it pays",
+  static const char *const what[EAO_MEMORY_COUNT] = {"streamed", "partly streamed",
                                                      "layer by layer"};
   const eao_variant *v = &s->variant[p->variant];
   memset(c, 0, sizeof *c);
