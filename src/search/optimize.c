@@ -171,7 +171,7 @@ static eao_status lab_prepare(void *user, uint32_t v, bool *out) {
   for (uint32_t p = 0; !*out && p < s->n_point; p++) {
     if (s->point[p].variant != v) continue;
     s->list[p].failed = true;
-    snprintf(s->list[p].reason, sizeof s->list[p].reason, "%s", s->variant[v].reason);
+    memcpy(s->list[p].reason, s->variant[v].reason, sizeof s->list[p].reason);
   }
   return EAO_OK;
 }

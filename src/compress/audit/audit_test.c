@@ -138,7 +138,8 @@ static void one_fault_each(void **state) {
     if (!(found >> cases[i].kind & 1)) fail_msg("%s not found", eao_audit_name(cases[i].kind));
     found &= ~(1ull << cases[i].kind);
     for (int k = 0; k < EAO_AUDIT_COUNT; k++)
-      if (found >> k & 1) fail_msg("%s: also %s", eao_audit_name(cases[i].kind), eao_audit_name(k));
+      if (found >> k & 1)
+        fail_msg("%s: also %s", eao_audit_name(cases[i].kind), eao_audit_name((eao_audit_kind)k));
   }
 }
 
