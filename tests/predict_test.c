@@ -16,7 +16,7 @@
 static eao_compiled *compile(eao_ctx *ctx, const char *target, eao_stream_mode stream,
                              eao_model **out_m) {
   eao_compile_opts o = {.target = target, .stream = stream};
-  eao_compiled *c;
+  eao_compiled *c = NULL;
   if (eao_model_load(ctx, EAO_SOURCE_DIR "/examples/fashion/fashion_mobilenet.onnx", NULL, out_m) ||
       eao_model_compile(*out_m, &o, &c))
     fail_msg("%s", eao_ctx_message(ctx));
