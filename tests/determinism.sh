@@ -13,16 +13,20 @@ same() { # what, files
   echo "FAIL: $1"
   failed=1
 }
+run() {
+  "$@" >"$tmp/log" 2>&1 || { echo "FAIL: $*"; cat "$tmp/log"; exit 1; }
+}
 models=$(ls "$root"/tests/data/{classifier,classifier_nhwc,quantised,two}/model.onnx "$root"/examples/fashion/*.onnx)
 for i in $(seq 60); do
   echo "$((i % 5)),$(for j in $(seq 192); do printf '%d,' $(((i * 7 + j * j) % 11)); done)" | sed 's/,$//'
 done >"$tmp/x.csv"
 for m in $models; do
   for target in generic x86_64 aarch64 armv7; do
-    for options in "" "--no-stream" "--threads 2 --golden"; do
+    for options in "" "--stream always" "--threads 2 --golden"; do
       # shellcheck disable=SC2086
-      "$a" compile "$m" --target $target $options --output "$tmp/a.eao" >/dev/null 2>&1
-      (cd "$tmp" && "$b" compile "$m" --target $target $options --output "$tmp/b.eao" >/dev/null 2>&1)
+      run "$a" compile "$m" --target $target $options --output "$tmp/a.eao"
+      # shellcheck disable=SC2086
+      (cd "$tmp" && run "$b" compile "$m" --target $target $options --output "$tmp/b.eao")
       same "$m $target $options" "$tmp/a.eao" "$tmp/b.eao"
     done
   done
@@ -33,9 +37,9 @@ for m in $models; do
 done
 for format in onnx tflite eao; do
   m=$root/tests/data/classifier/model.onnx
-  "$a" quantize "$m" --data "$tmp/x.csv" --output "$tmp/a.$format" >/dev/null 2>&1
-  "$b" quantize "$m" --data "$tmp/x.csv" --output "$tmp/b.$format" >/dev/null 2>&1
-  taskset -c 0 "$a" quantize "$m" --data "$tmp/x.csv" --output "$tmp/c.$format" >/dev/null 2>&1
+  run "$a" quantize "$m" --data "$tmp/x.csv" --output "$tmp/a.$format"
+  run "$b" quantize "$m" --data "$tmp/x.csv" --output "$tmp/b.$format"
+  run taskset -c 0 "$a" quantize "$m" --data "$tmp/x.csv" --output "$tmp/c.$format"
   same "quantised $format, two builds" "$tmp/a.$format" "$tmp/b.$format"
   same "quantised $format, one core" "$tmp/a.$format" "$tmp/c.$format"
 done

@@ -147,10 +147,12 @@ static int print_table(eao_cli *c, const eao_quantize_report *r, const char *pat
 
 /* ---- the command ---- */
 
-static eao_status save(eao_model *q, const char *path) {
+/* from: what the model was made from; its folder is nobody's business. */
+static eao_status save(eao_model *q, const char *from, const char *path) {
   size_t n = strlen(path);
   if (n < 4 || strcasecmp(path + n - 4, ".eao") != 0) return eao_model_save(q, path);
-  eao_compile_opts o = {.threads = 1, .source = path};
+  const char *slash = strrchr(from, '/');
+  eao_compile_opts o = {.threads = 1, .source = slash ? slash + 1 : from};
   eao_compiled *k;
   eao_status s = eao_model_compile(q, &o, &k);
   if (s != EAO_OK) return s;
@@ -174,7 +176,7 @@ static int quantise(eao_cli *c, source *src, eao_quantize_opts *o) {
   eao_status s = eao_quantize(src->m, o, &q, &r);
   if (s != EAO_OK) return eao_cli_fail_input(c, s);
   int code = 0;
-  if (path && (s = save(q, path)) != EAO_OK) code = eao_cli_fail(c, s);
+  if (path && (s = save(q, c->arg[0], path)) != EAO_OK) code = eao_cli_fail(c, s);
   if (!code) code = c->json ? print_json(c, &r, src->audit, path) : print_table(c, &r, path);
   eao_model_destroy(q);
   return code;
