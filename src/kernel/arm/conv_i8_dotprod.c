@@ -1,4 +1,4 @@
-#include "kernel/simd/i8_dotprod.h"
+#include "kernel/simd/i8_arm64.h"
 
 #define EAO_MR 12
 #define EAO_NV 2

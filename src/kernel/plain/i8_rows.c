@@ -22,6 +22,7 @@
 CONV(avx2, 16, false)
 CONV(avxvnni, 16, false)
 CONV(avx512vnni, 32, false)
+CONV(neon, 8, true)
 CONV(dotprod, 8, true)
 
 #define DEPTHWISE(isa, ch)                                                                         \

@@ -1,7 +1,9 @@
 /* Vectors of 4 sums of products of bytes; see i8_avx512vnni.h. The dot product is signed by signed,
- * so activations are kept signed (EAO_SIGNED_X). */
-#ifndef EAO_KERNEL_SIMD_I8_DOTPROD_H
-#define EAO_KERNEL_SIMD_I8_DOTPROD_H
+ * so activations are kept signed (EAO_SIGNED_X). Processors without the dot product (Cortex-A53,
+ * A72) multiply to 16 bits and add pairs twice, which is as exact: two products of -128 by -128 fit
+ * 32 bits. */
+#ifndef EAO_KERNEL_SIMD_I8_ARM64_H
+#define EAO_KERNEL_SIMD_I8_ARM64_H
 
 #include <arm_neon.h>
 #include <stddef.h>
@@ -23,7 +25,14 @@ static inline vi vi_xor(vi a, vi b) {
   return veorq_s32(a, b);
 }
 static inline vi vi_dot(vi acc, vi x, vi w) {
-  return vdotq_s32(acc, vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(w));
+  int8x16_t a = vreinterpretq_s8_s32(x), b = vreinterpretq_s8_s32(w);
+#ifdef __ARM_FEATURE_DOTPROD
+  return vdotq_s32(acc, a, b);
+#else
+  int32x4_t lo = vpaddlq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+  int32x4_t hi = vpaddlq_s16(vmull_high_s8(a, b));
+  return vaddq_s32(acc, vpaddq_s32(lo, hi));
+#endif
 }
 static inline int32_t vi_sum_bytes(const uint8_t *p, int64_t n, vi flip) {
   vi sum = vdupq_n_s32(0), ones = vreinterpretq_s32_s8(vdupq_n_s8(1));
