@@ -366,6 +366,10 @@ static eao_status lower_node(onnx_scope *s, const onnx_node *rec) {
     st = eao_fail(im->ctx, EAO_ERR_FORMAT, "the file does not say the opset's version");
   if (st == EAO_OK && im->n_lowered++ >= im->ctx->limits.max_nodes)
     st = eao_fail(im->ctx, EAO_ERR_NOMEM, "more than %u nodes", im->ctx->limits.max_nodes);
+  /* A file of a kilobyte can name 2^30 nodes, each function calling the next one twice. */
+  if (st == EAO_OK && im->depth && im->n_inlined++ >= ONNX_MAX_INLINED)
+    st = eao_fail(im->ctx, EAO_ERR_FORMAT, "functions and bodies hold more than %d nodes",
+                  ONNX_MAX_INLINED);
   c.name = *s->prefix ? eao_arena_printf(&im->tmp, "%s%s", s->prefix, rec->name) : rec->name;
   if (st == EAO_OK && !c.name) st = EAO_NOMEM(im->ctx);
   if (st == EAO_OK) st = bind_node(&c);
@@ -375,8 +379,9 @@ static eao_status lower_node(onnx_scope *s, const onnx_node *rec) {
   /* Of the calls on the way to a failure the innermost node and the model's own are named. */
   if (st == EAO_OK || (im->named && im->depth)) return st;
   im->named = true;
-  return eao_fail_within(im->ctx, st, "node '%s' (op %s, domain '%s', version %lld)", rec->name,
-                         rec->op, *rec->domain ? rec->domain : "ai.onnx", (long long)c.version);
+  return eao_fail_within(im->ctx, st, "node '%.300s' (op %.100s, domain '%.200s', version %lld)",
+                         rec->name, rec->op, *rec->domain ? rec->domain : "ai.onnx",
+                         (long long)c.version);
 }
 
 eao_status onnx_lower_nodes(onnx_scope *s, onnx_node *node, uint32_t n) {

@@ -7,6 +7,8 @@
 #include "op/op.h"
 
 /* One import. */
+enum { ONNX_MAX_INLINED = 100000 };
+
 typedef struct onnx_import {
   eao_ctx *ctx;
   eao_arena tmp; /* records and tables, freed after the import */
@@ -14,13 +16,13 @@ typedef struct onnx_import {
   const eao_import_opts *opts;
   const char *base_dir;
   eao_graph *root;
-  eao_map by_onnx;   /* ONNX op of domain "" -> op, for the ops that are one to one */
-  eao_map functions; /* domain/name/overload -> model.function */
-  eao_map external;  /* location -> index into root->file */
-  uint32_t depth;    /* of inlined functions and bodies */
-  uint32_t serial;   /* of inlined functions, for unique names */
-  uint64_t n_lowered;
-  bool named; /* the failure that is on its way up names a node */
+  eao_map by_onnx;               /* ONNX op of domain "" -> op, for the ops that are one to one */
+  eao_map functions;             /* domain/name/overload -> model.function */
+  eao_map external;              /* location -> index into root->file */
+  uint32_t depth;                /* of inlined functions and bodies */
+  uint32_t serial;               /* of inlined functions, for unique names */
+  uint64_t n_lowered, n_inlined; /* nodes so far, and those of them that functions brought */
+  bool named;                    /* the failure that is on its way up names a node */
 } onnx_import;
 
 /* What a body uses from outside. */
