@@ -23,10 +23,23 @@ const eao_kernel_info *eao_kernel_infos(uint32_t *out_n) {
   return infos;
 }
 
+/* A call with a tensor without elements, which fast kernels need not expect. Lists of numbers may
+ * be empty (the regions of a resize). */
+static bool is_empty(const eao_kcall *c) {
+  for (uint32_t i = 0; i < c->n_out; i++)
+    if (c->out[i] && eao_tensor_count(c->out[i]) == 0) return true;
+  for (uint32_t i = 0; i < c->n_in; i++) {
+    const eao_tensor *t = c->in[i];
+    if (t && eao_tensor_count(t) == 0 && (i == 0 || t->rank > 1 || !t->data)) return true;
+  }
+  return false;
+}
+
 const eao_kernel_info *eao_kernel_choose(uint16_t op, const eao_kcall *c, uint32_t isa,
                                          uint32_t cpu) {
   uint32_t n;
   const eao_kernel_info *k = eao_kernel_infos(&n), *best = NULL;
+  if (is_empty(c)) return NULL;
   for (uint32_t i = 0; i < n; i++) {
     bool usable = (k[i].isa == EAO_ISA_ANY || k[i].isa == isa) && (k[i].cpu & ~cpu) == 0;
     if (k[i].op == op && usable && k[i].match(c)) best = &k[i];
