@@ -49,6 +49,11 @@ static bool find_window(const eao_plan *p, eao_plan_step *s, int32_t layout, int
   if (!x || !has_rows(x) || layout != EAO_LAYOUT_CHANNELS_LAST || auto_pad != EAO_PAD_EXPLICIT)
     return false;
   if (kernel->n != n || strides->n != n || dilations->n != n || pads->n != 2 * n) return false;
+  /* A package may say anything here; in range, nothing below overflows. */
+  const int64_t given[] = {kernel->v[0], strides->v[0], dilations->v[0],
+                           pads->v[0],   pads->v[n],    y->t.dim[1]};
+  for (size_t i = 0; i < EAO_COUNT(given); i++)
+    if (given[i] < 0 || given[i] > INT32_MAX / 2) return false;
   int64_t window = (kernel->v[0] - 1) * dilations->v[0] + 1;
   int64_t need = (y->t.dim[1] - 1) * strides->v[0] + window;
   /* Ceil mode lets the last window hang over the padding; the divisor then depends on where. */

@@ -68,6 +68,8 @@ static bool tensor_ok(const eao_rt_model *m, const eao_pkg_tensor *t) {
     return false;
   }
   if (!quant_ok(m, t)) return false;
+  /* Packed constants are read by whole registers. */
+  if (t->place == EAO_PKG_CONST && t->offset % EAO_PKG_ALIGN) return false;
   if (t->place == EAO_PKG_CONST) return inside(t->offset, t->bytes, eao_rt_count(m, EAO_PKG_DATA));
   return t->place == EAO_PKG_ARENA && inside(t->offset, t->bytes, m->header->arena_bytes);
 }
@@ -86,8 +88,10 @@ static eao_status verify_tensors(eao_rt_model *m) {
   }
   for (uint32_t i = 0; i < eao_rt_count(m, EAO_PKG_STEPS); i++) {
     const eao_pkg_step *s = &eao_rt_steps(m)[i];
-    if (!inside(s->scratch_offset, s->scratch_bytes, m->header->arena_bytes))
-      return eao_rt_fail(m, EAO_ERR_FORMAT, "a step's scratch memory is out of bounds");
+    if (!inside(s->scratch_offset, s->scratch_bytes, m->header->arena_bytes) ||
+        (s->scratch_bytes && s->scratch_offset % EAO_PKG_ALIGN))
+      return eao_rt_fail(m, EAO_ERR_FORMAT,
+                         "a step's scratch memory is out of bounds or not aligned");
     if (s->scratch_offset + s->scratch_bytes > used) used = s->scratch_offset + s->scratch_bytes;
   }
   if (m->header->arena_bytes - used >= EAO_PKG_ALIGN)
