@@ -172,6 +172,10 @@ const char *eao_journal_get(const eao_journal *j, const char *name) {
 eao_status eao_journal_put(eao_journal *j, const char *name, const char *text) {
   eao_text line;
   char hash[HASH_TEXT + 1];
+  /* A kill between two findings of one piece of work has it repeated: what is known is not said
+   * twice. */
+  const char *known = eao_journal_get(j, name);
+  if (known && strcmp(known, text) == 0) return EAO_OK;
   eao_text_init(&line, j->ctx);
   eao_text_printf(&line, "%*s %s %s", HASH_TEXT, "", name, text);
   eao_status s = line.failed ? EAO_NOMEM(j->ctx) : EAO_OK;
