@@ -89,7 +89,7 @@ eao_status eao_compiled_hold(eao_compiled *c, const void *package, size_t size) 
   if (!c->block) return EAO_NOMEM(c->ctx);
   c->data = c->block + (ALIGN - (uintptr_t)c->block % ALIGN) % ALIGN;
   c->size = size;
-  memcpy(c->data, package, size);
+  if (size) memcpy(c->data, package, size);
   return EAO_OK;
 }
 

@@ -93,7 +93,7 @@ void *eao_realloc(eao_ctx *ctx, void *p, size_t n) {
   uint64_t had = old ? old->size : 0;
   if (n > SIZE_MAX - sizeof(header) || ctx->heap_bytes - had + n > ctx->limits.max_total_bytes)
     return NULL;
-  header *h = ctx->allocator.realloc(ctx->allocator.user, old, n + sizeof *h);
+  header *h = ctx->allocator.realloc(ctx->allocator.user, old, (n ? n : 1) + sizeof *h);
   if (!h) return NULL;
   h->size = n;
   ctx->heap_bytes += n - had;

@@ -226,7 +226,7 @@ eao_status eao_graph_renumber(eao_graph *g) {
     }
     for (uint32_t i = 0; i < g->n_state; i++) meet(&m, &g->state[i].out);
     for (uint32_t i = 0; i < g->n_output; i++) meet(&m, &g->output[i]);
-    memcpy(g->value, m.value, m.n * sizeof *m.value);
+    if (m.n) memcpy(g->value, m.value, m.n * sizeof *m.value);
     g->n_value = m.n;
     set_producers(g);
   }

@@ -46,7 +46,7 @@ static void sum_bytes(const eao_pair_i8 *p, const uint8_t *a, const uint8_t *b, 
 static void product_line(const eao_pair_i8 *p, const int32_t *a, const int32_t *b, int n,
                          uint8_t *y) {
   float m = p->scale, lo = (float)(p->lo - p->z_y), hi = (float)(p->hi - p->z_y);
-  int32_t za = p->z_a, zb = p->z_b, z = p->z_y - 0x4B400000;
+  int32_t za = p->z_a, zb = p->z_b, z = (int32_t)((uint32_t)p->z_y - 0x4B400000u);
   for (int i = 0; i < n; i++) {
     float v = (float)((a[i] - za) * (b[i] - zb)) * m;
     v = v > lo ? v : lo;
@@ -94,7 +94,7 @@ eao_status EAO_ISA(eao_k_quantize_f32_i8)(eao_kcall *c) {
   const float *x = c->in[0]->data;
   uint8_t *q = y->data;
   float inverse = 1.0f / y->quant.scale[0];
-  int32_t zero = y->quant.zero ? y->quant.zero[0] : 0, z = zero - 0x4B400000;
+  int32_t zero = y->quant.zero ? y->quant.zero[0] : 0, z = (int32_t)((uint32_t)zero - 0x4B400000u);
   float lo = (float)(eao_dtype_min(y->dtype) - zero), hi = (float)(eao_dtype_max(y->dtype) - zero);
   int64_t i, end;
   eao_kcall_share(c, eao_tensor_count(y), 64, &i, &end);
