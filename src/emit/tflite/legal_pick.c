@@ -18,7 +18,7 @@ static eao_status constant(eao_tfe *e, eao_dtype dtype, const int64_t *dim, int3
                            eao_tensor *out_t, eao_vid *out) {
   eao_tensor t = {.dtype = dtype, .rank = rank};
   uint64_t bytes;
-  memcpy(t.dim, dim, (size_t)rank * sizeof *dim);
+  if (rank) memcpy(t.dim, dim, (size_t)rank * sizeof *dim);
   EAO_TRY(eao_tensor_nbytes(e->ctx, &t, &bytes));
   t.data = eao_arena_alloc(&e->to->arena, (size_t)bytes + 8);
   if (!t.data) return EAO_NOMEM(e->ctx);
