@@ -307,10 +307,31 @@ static eao_status any_numbers(void *user, uint32_t k, eao_tensor *in, uint32_t n
   return EAO_OK;
 }
 
-static eao_quantize_report quantised(eao_ctx *ctx, eao_graph *g, const eao_quantize_opts *o) {
+static int64_t largest(eao_interp *it, uint32_t k) {
+  eao_tensor in = {.dtype = EAO_F32, .rank = 2, .dim = {1, WIDE}}, out = {0};
+  int64_t best = 0;
+  assert_int_equal(any_numbers(NULL, k, &in, 1), EAO_OK);
+  assert_int_equal(eao_interp_run(it, &in, 1, &out, 1), EAO_OK);
+  for (int64_t i = 1; i < WIDE; i++)
+    if (eao_get_f64(&out, i) > eao_get_f64(&out, best)) best = i;
+  return best;
+}
+
+/* *out_same: percent of inputs for which both have the same largest output; NULL: not wanted. */
+static eao_quantize_report quantised(eao_ctx *ctx, eao_graph *g, const eao_quantize_opts *o,
+                                     double *out_same) {
+  enum { INPUTS = 2000, FIRST = 1000 }; /* none of those that calibrate */
   eao_graph *q = NULL;
   eao_quantize_report rep;
   if (eao_ptq_run(g, o, &q, &rep) != EAO_OK) fail_msg("%s", eao_ctx_message(ctx));
+  eao_interp *a = eao_interp_create(g), *b = eao_interp_create(q);
+  uint32_t same = 0;
+  assert_true(a && b);
+  for (uint32_t k = FIRST; out_same && k < FIRST + INPUTS; k++)
+    same += largest(a, k) == largest(b, k);
+  if (out_same) *out_same = 100.0 * same / INPUTS;
+  eao_interp_destroy(a);
+  eao_interp_destroy(b);
   rep.layer = NULL; /* goes with q */
   eao_graph_destroy(q);
   return rep;
@@ -322,13 +343,18 @@ static void unequal_channels(void **state) {
   eao_ctx *ctx = eao_ctx_create(NULL, NULL);
   eao_quantize_opts o = {.sample = any_numbers, .n_samples = 64, .range = EAO_RANGE_BEST};
   eao_graph *even = chain(ctx, 0), *uneven = chain(ctx, 6);
-  eao_quantize_report a = quantised(ctx, even, &o), b = quantised(ctx, uneven, &o);
-  assert_true(a.sqnr_db > 30);
+  double even_same, uneven_same;
+  eao_quantize_report a = quantised(ctx, even, &o, &even_same);
+  eao_quantize_report b = quantised(ctx, uneven, &o, &uneven_same);
+  assert_true(a.sqnr_db > 30 && b.sqnr_db > 30);
   assert_true(b.step[0].sqnr_db < 10); /* naive */
-  assert_true(b.sqnr_db > 30 && b.sqnr_db > a.sqnr_db - 4);
+  /* Unequal channels may cost a point of the answers, no more. */
+  if (uneven_same < even_same - 1)
+    fail_msg("same answers: %.2f %% with equal channels, %.2f %% with unequal ones", even_same,
+             uneven_same);
   /* The same with one thread, to the last bit. */
   o.threads = 1;
-  eao_quantize_report c = quantised(ctx, uneven, &o);
+  eao_quantize_report c = quantised(ctx, uneven, &o, &uneven_same);
   assert_true(c.sqnr_db == b.sqnr_db && c.n_step == b.n_step);
   for (uint32_t i = 0; i < b.n_step; i++) assert_true(b.step[i].sqnr_db == c.step[i].sqnr_db);
   eao_graph_destroy(even);
@@ -348,18 +374,18 @@ static void mixed_precision(void **state) {
                          .range = EAO_RANGE_MINMAX,
                          .no_equalise = true,
                          .no_rounding = true};
-  eao_quantize_report all = quantised(ctx, g, &o);
+  eao_quantize_report all = quantised(ctx, g, &o, NULL);
   assert_int_equal(all.integer_nodes, 3);
   o.scheme = EAO_QUANT_MIXED;
   o.target_db = all.sqnr_db + 3;
-  eao_quantize_report mixed = quantised(ctx, g, &o);
+  eao_quantize_report mixed = quantised(ctx, g, &o, NULL);
   assert_true(mixed.sqnr_db > all.sqnr_db);
   assert_true(mixed.float_nodes > 0 && mixed.float_nodes < 3);
   assert_true(mixed.cost > mixed.cost_int8);
   o.scheme = EAO_QUANT_INT8;
   o.keep_float = keep;
   o.n_keep_float = 1;
-  eao_quantize_report named = quantised(ctx, g, &o);
+  eao_quantize_report named = quantised(ctx, g, &o, NULL);
   assert_int_equal(named.float_nodes, 1);
   assert_int_equal(named.conversions, 4);
   o.keep_float = none;
