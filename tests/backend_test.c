@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "eao/rt.h"
-#include "emit/emit_eao.h"
 #include "op/op.h"
+#include "packaged.h"
 
 enum { N = 8 };
 
@@ -31,21 +31,7 @@ static void *compile(size_t *out_size) {
   }
   assert_int_equal(eao_graph_add_output(g, at), EAO_OK);
   assert_int_equal(eao_graph_infer(g), EAO_OK);
-  eao_plan *p;
-  eao_plan_opts opts = {.isa = eao_cpu_isa(), .cpu = eao_cpu_flags(), .stream = EAO_STREAM_NEVER};
-  eao_package_opts po = {0};
-  eao_text text;
-  eao_text_init(&text, ctx);
-  assert_int_equal(eao_plan_create(g, &opts, &p), EAO_OK);
-  assert_int_equal(eao_emit_package(p, &po, &text), EAO_OK);
-  *out_size = text.len;
-  void *mem = aligned_alloc(64, (text.len + 63) / 64 * 64);
-  memcpy(mem, text.p, text.len);
-  eao_text_deinit(&text);
-  eao_plan_destroy(p);
-  eao_graph_destroy(g);
-  eao_ctx_destroy(ctx);
-  return mem;
+  return packaged(ctx, g, EAO_STREAM_NEVER, out_size);
 }
 
 typedef struct toy {

@@ -1,21 +1,25 @@
 /* eao convert: a model in another format, or normalised. */
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cli.h"
 
-static bool ends_with(const char *path, const char *end) {
-  size_t n = strlen(path), k = strlen(end);
-  return n >= k && !strcmp(path + n - k, end);
+/* From ONNX, whatever its file is called, to TFLite: ONNX files spell out what TFLite has as one
+ * integer op. */
+static bool is_crossing(const eao_model *m, const char *out) {
+  size_t n = strlen(out), k = strlen(".tflite");
+  if (n < k || strcasecmp(out + n - k, ".tflite") != 0) return false;
+  for (uint32_t i = 0; i < eao_model_meta_count(m); i++)
+    if (strcmp(eao_model_meta_key(m, i), "onnx.opset") == 0) return true;
+  return false;
 }
 
 static int run(eao_cli *c) {
   eao_model *m;
   int code = eao_cli_load(c, c->arg[0], EAO_CLI_DIMS_KEEP, &m);
   if (code) return code;
-  /* ONNX files spell out what TFLite has as one integer op. */
-  bool crossing = ends_with(c->arg[0], ".onnx") && ends_with(c->arg[1], ".tflite");
   eao_status s = EAO_OK;
-  if (crossing && !eao_cli_has(c, "as-is")) s = eao_model_simplify(m);
+  if (is_crossing(m, c->arg[1]) && !eao_cli_has(c, "as-is")) s = eao_model_simplify(m);
   if (s == EAO_OK) s = eao_model_save(m, c->arg[1]);
   if (s != EAO_OK) code = eao_cli_fail(c, s);
   if (!code && c->json) {

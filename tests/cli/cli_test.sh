@@ -391,6 +391,14 @@ test_convert() {
   says out 'f32 \[batch=1,3,8,8\]' # the dynamic dimension is still there
   expect 0 "$eao" convert "$tmp/c.tflite" "$tmp/back.onnx"
   expect 0 "$eao" compare "$data/classifier/model.onnx" "$tmp/back.onnx" --min-sqnr-db 100
+  # Quantize and dequantize become an integer operation, whatever the file is called.
+  cp "$data/quantised/model.onnx" "$tmp/q.bin"
+  expect 0 "$eao" convert "$tmp/q.bin" "$tmp/q.tflite"
+  expect 0 "$eao" inspect "$tmp/q.tflite"
+  says out 'fully_connected'
+  expect 0 "$eao" convert "$tmp/q.bin" "$tmp/q.tflite" --as-is
+  expect 0 "$eao" inspect "$tmp/q.tflite"
+  says out 'dequantize'
   expect 5 "$eao" convert "$data/classifier/model.onnx" "$tmp/c.xyz"
   says err 'no format for this ending'
   expect 6 "$eao" convert "$data/two/model.onnx" "$tmp/none/c.tflite"
