@@ -146,9 +146,10 @@ static bool finish_output(int fd, const char *tmp, const char *path, bool keep) 
   return !keep;
 }
 
+enum { EXIT_NO_SANDBOX = 125 }; /* of the child */
+
 /* In the child. Does not come back. */
 static void child(const eao_sandbox_job *job, int fd) {
-  enum { EXIT_NO_SANDBOX = 125 };
   if (!eao_sandbox_enter()) _exit(EXIT_NO_SANDBOX);
   int code = job->run(job->user, fd);
   if (fflush(stdout) != 0 && code == 0) code = 6;
@@ -156,7 +157,6 @@ static void child(const eao_sandbox_job *job, int fd) {
 }
 
 eao_sandbox_end eao_sandbox_run(const eao_sandbox_job *job, int *out_code) {
-  enum { EXIT_NO_SANDBOX = 125 };
   char tmp[4096];
   int fd = -1, status = 0;
   *out_code = 0;
