@@ -31,8 +31,9 @@ def svg(summary):
         tick *= 2
     for k, r in enumerate(ratios):
         y, a, b = TOP + k * ROW, position(1), position(r["ratio"])
-        label = f'{r["model"].removeprefix("zoo/")} · {r["precision"]} · {r["threads"]}t'
-        out.append(f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{html.escape(label[:46])}</text>'
+        name = r["model"].removeprefix("zoo/").removesuffix(".tflite").removesuffix(".onnx").removesuffix("-int8")
+        label = f'{name} · {r["precision"]} · {r["threads"]}t'
+        out.append(f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{html.escape(label)}</text>'
                    f'<rect class="{"fast" if r["ratio"] <= 1 else "slow"}" x="{min(a, b):.1f}" y="{y + 3}" '
                    f'width="{max(abs(a - b), 1):.1f}" height="{ROW - 7}" rx="2"/>'
                    f'<text x="{WIDTH - 8}" y="{y + 14}" text-anchor="end">{r["ratio"]:.2f}</text>')
